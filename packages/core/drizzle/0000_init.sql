@@ -1,0 +1,75 @@
+CREATE TABLE `sessions` (
+	`id` text PRIMARY KEY NOT NULL,
+	`started_at_ms` integer NOT NULL,
+	`ended_at_ms` integer,
+	`end_reason` text,
+	`recorder_id` text NOT NULL,
+	`client_name` text,
+	`client_version` text,
+	`server_name` text,
+	`server_version` text,
+	`protocol_version` text,
+	`transport` text,
+	`attributes` text
+);
+--> statement-breakpoint
+CREATE INDEX `sessions_by_start` ON `sessions` (`started_at_ms`);--> statement-breakpoint
+CREATE INDEX `sessions_open` ON `sessions` (`recorder_id`) WHERE "sessions"."ended_at_ms" is null;--> statement-breakpoint
+CREATE TABLE `tool_calls` (
+	`sequence` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`id` text NOT NULL,
+	`tool_name` text NOT NULL,
+	`session_id` text,
+	`started_at_ms` integer NOT NULL,
+	`duration_ms` real NOT NULL,
+	`status` text NOT NULL,
+	`error_type` text,
+	`error_code` integer,
+	`error_message` text,
+	`input_bytes` integer,
+	`output_bytes` integer,
+	`input_tokens` integer,
+	`output_tokens` integer,
+	`cache_hit` integer,
+	`request_id` text,
+	`trace_id` text,
+	`parent_span_id` text,
+	`client_name` text,
+	`client_version` text,
+	`server_name` text,
+	`server_version` text,
+	`protocol_version` text,
+	`transport` text,
+	`arguments` text,
+	`result` text,
+	`attributes` text,
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `tool_calls_id_unique` ON `tool_calls` (`id`);--> statement-breakpoint
+CREATE INDEX `tool_calls_by_tool` ON `tool_calls` (`tool_name`,`started_at_ms`,`duration_ms`,`status`);--> statement-breakpoint
+CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`);--> statement-breakpoint
+CREATE INDEX `tool_calls_by_session` ON `tool_calls` (`session_id`,`started_at_ms`,`status`);--> statement-breakpoint
+CREATE VIEW `v_errors` AS 
+  select id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') as started_at_utc,
+         started_at_ms, tool_name, status, error_type, error_code, error_message, duration_ms,
+         session_id, client_name, server_name
+  from tool_calls
+  where status in ('error', 'rejected', 'timeout', 'abandoned');--> statement-breakpoint
+CREATE VIEW `v_sessions` AS 
+  select id, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
+         client_name, client_version, server_name, server_version, transport,
+         (select count(*) from tool_calls where session_id = sessions.id) as calls,
+         (select count(*) from tool_calls where session_id = sessions.id and status in ('error', 'rejected', 'timeout', 'abandoned')) as failures,
+         (select max(started_at_ms) from tool_calls where session_id = sessions.id) as last_call_at_ms
+  from sessions;--> statement-breakpoint
+CREATE VIEW `v_tool_daily` AS 
+  select date(started_at_ms / 1000, 'unixepoch') as day,
+         tool_name,
+         count(*) as calls,
+         sum(status in ('error', 'rejected', 'timeout', 'abandoned')) as failures,
+         avg(status in ('error', 'rejected', 'timeout', 'abandoned')) as failure_rate,
+         avg(duration_ms) as mean_duration_ms,
+         max(duration_ms) as max_duration_ms
+  from tool_calls
+  group by day, tool_name;

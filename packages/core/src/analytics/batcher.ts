@@ -1,0 +1,261 @@
+/** One item that was left out of its batch for good, and why. */
+export interface Rejection<T> {
+  readonly item: T;
+  readonly error: unknown;
+}
+
+/**
+ * Writes a batch whole, in order. Returns the items that can never be written; the others are then
+ * stored. Throws if nothing of the batch was stored; the batch is then tried again.
+ */
+export type Write<T> = (
+  batch: readonly T[],
+) => readonly Rejection<T>[] | Promise<readonly Rejection<T>[]>;
+
+/** What became of the items that were accepted before a `flush()`. */
+export interface FlushResult {
+  readonly outcome: "written" | "failed" | "timed_out";
+  /** How many items still wait in memory. After a timed-out shutdown: how many were given up. */
+  readonly remaining: number;
+  /** Why the write failed. */
+  readonly error?: unknown;
+}
+
+export interface BatcherObserver<T> {
+  /** A batch was stored, except for `rejections`. */
+  written(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void;
+  /** A write threw, the `failures`th time in a row. The batch is tried again in `retryInMs`. */
+  failed(error: unknown, failures: number, retryInMs: number): void;
+  /** `close()` ran out of time and gave these items up. */
+  gaveUp(items: readonly T[]): void;
+}
+
+export interface BatcherOptions<T> {
+  readonly write: Write<T>;
+  readonly observer: BatcherObserver<T>;
+  /** Items a batch; a full batch is written at once. */
+  readonly batchSize: number;
+  /** Longest time an item waits for its batch to fill, in milliseconds. */
+  readonly flushIntervalMs: number;
+  /** Items that wait at most; a further one is refused. */
+  readonly maxQueueSize: number;
+}
+
+const RETRY_BASE_MS = 100;
+const RETRY_CAP_MS = 30_000;
+/** While closing there is no later: tries come close together. */
+const CLOSING_RETRY_CAP_MS = 100;
+
+interface Waiter {
+  /** Done when this many items of all that were ever accepted are settled. */
+  readonly target: number;
+  readonly resolve: (result: FlushResult) => void;
+}
+
+/**
+ * A bounded queue in front of a `write(batch)` function: a batch is written when it is full, when its
+ * first item has waited `flushIntervalMs`, on `flush()` and on `close()`. One write at a time, in order.
+ *
+ * Items stay in the queue until their write succeeds, so a failed batch is at the front again without
+ * being put there. Failures are tried again with growing, jittered pauses, for ever.
+ */
+export class Batcher<T> {
+  readonly #options: BatcherOptions<T>;
+  /** Everything accepted and not yet settled, oldest first. Never longer than `maxQueueSize`, but for `last`. */
+  readonly #queue: T[] = [];
+  /** Flushes under way, by rising target. */
+  readonly #waiters: Waiter[] = [];
+  #accepted = 0;
+  /** Items up to this count are due, though they may not fill a batch. */
+  #dueTarget = 0;
+  /** Writes that failed in a row. Zero again with the next success. */
+  #failures = 0;
+  #retryMs = 0;
+  /** How many items at the front are being written. */
+  #inFlight = 0;
+  /** True from the first step of a drain to its last: there is never a second one. */
+  #isDraining = false;
+  #isScheduled = false;
+  /** Armed only while items wait and no drain runs: for the interval, or for the next try. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closing: Promise<FlushResult> | undefined;
+  #finish: ((result: FlushResult) => void) | undefined;
+  #isExpired = false;
+
+  constructor(options: BatcherOptions<T>) {
+    this.#options = options;
+  }
+
+  /** How many items were ever accepted. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** How many items wait, those being written included. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Takes an item in, or refuses it (false) if the queue is full or closed. Never writes by itself. */
+  add(item: T): boolean {
+    if (this.isClosed || this.#queue.length >= this.#options.maxQueueSize) return false;
+    this.#push(item);
+    if (this.#isDraining) return true;
+    // While writes fail, only the clock or a flush tries again: not each further item.
+    if (this.#failures === 0 && this.#queue.length >= this.#options.batchSize) this.#schedule();
+    else if (this.#timer === undefined) this.#arm(this.#options.flushIntervalMs);
+    return true;
+  }
+
+  /**
+   * Writes everything accepted before the call, without waiting for a full batch or the next try.
+   * Resolves when all of it is settled, or when a write failed. Never rejects. Parallel calls share the work.
+   */
+  flush(): Promise<FlushResult> {
+    if (this.#queue.length === 0) return Promise.resolve({ outcome: "written", remaining: 0 });
+    return new Promise((resolve) => {
+      this.#waiters.push({ target: this.#accepted, resolve });
+      this.#drainAll();
+    });
+  }
+
+  /**
+   * Refuses further items and writes those that wait, with frequent tries, for at most `timeoutMs`
+   * milliseconds; what is left then is given up. `last` is taken in even if the queue is full.
+   * Parallel and later calls share the first one's promise.
+   */
+  close(timeoutMs: number, last?: T): Promise<FlushResult> {
+    if (last !== undefined && !this.isClosed) this.#push(last);
+    return (this.#closing ??= this.#close(timeoutMs));
+  }
+
+  #close(timeoutMs: number): Promise<FlushResult> {
+    this.#failures = 0;
+    if (this.#queue.length === 0) return Promise.resolve({ outcome: "written", remaining: 0 });
+    return new Promise((resolve) => {
+      const expiry = setTimeout(() => this.#expire(), timeoutMs);
+      this.#finish = (result) => {
+        clearTimeout(expiry);
+        resolve(result);
+      };
+      this.#drainAll();
+    });
+  }
+
+  /** Gives up what is not being written this moment; a write under way may still succeed. */
+  #expire(): void {
+    this.#isExpired = true;
+    this.#disarm();
+    const result = { outcome: "timed_out", remaining: this.#queue.length } as const;
+    this.#giveUp(this.#queue.splice(this.#inFlight));
+    for (const { resolve } of this.#waiters.splice(0)) resolve(result);
+    this.#finish?.(result);
+  }
+
+  #push(item: T): void {
+    this.#queue.push(item);
+    this.#accepted += 1;
+  }
+
+  get #settled(): number {
+    return this.#accepted - this.#queue.length;
+  }
+
+  /** A full batch is written on the next turn of the event loop, not on the stack of the caller. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      void this.#drain();
+    });
+  }
+
+  #drainAll(): void {
+    this.#dueTarget = this.#accepted;
+    void this.#drain();
+  }
+
+  get #isDue(): boolean {
+    const { length } = this.#queue;
+    const isFull = this.#failures === 0 && length >= this.#options.batchSize;
+    return length > 0 && (isFull || this.#settled < this.#dueTarget);
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#disarm();
+    while (this.#isDue) {
+      await this.#writeBatch(this.#queue.slice(0, this.#options.batchSize));
+      // Other work of the process gets its turn between two batches.
+      if (this.#isDue) await new Promise(setImmediate);
+    }
+    this.#isDraining = false;
+    if (this.#queue.length > 0) this.#arm(this.#failures === 0 ? this.#options.flushIntervalMs : this.#retryMs);
+    else this.#finish?.({ outcome: "written", remaining: 0 });
+  }
+
+  async #writeBatch(batch: readonly T[]): Promise<void> {
+    const startedAt = performance.now();
+    this.#inFlight = batch.length;
+    try {
+      const rejections = await this.#options.write(batch);
+      this.#settle(batch, rejections, performance.now() - startedAt);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #settle(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void {
+    this.#inFlight = 0;
+    this.#failures = 0;
+    this.#queue.splice(0, batch.length);
+    this.#options.observer.written(batch, rejections, durationMs);
+    const result = { outcome: "written", remaining: this.#queue.length } as const;
+    while (this.#waiters[0] && this.#waiters[0].target <= this.#settled) {
+      this.#waiters.shift()?.resolve(result);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#inFlight = 0;
+    this.#failures += 1;
+    if (this.#isExpired) this.#giveUp(this.#queue.splice(0));
+    this.#retryMs = retryMs(this.#failures, this.isClosed ? CLOSING_RETRY_CAP_MS : RETRY_CAP_MS);
+    this.#options.observer.failed(error, this.#failures, this.#retryMs);
+    // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
+    // from inside it is answered by this failure instead of causing the next one.
+    this.#dueTarget = 0;
+    const result = { outcome: "failed", remaining: this.#queue.length, error } as const;
+    for (const { resolve } of this.#waiters.splice(0)) resolve(result);
+  }
+
+  /** Arms the timer, which never keeps the process alive. */
+  #arm(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#drainAll();
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #giveUp(items: readonly T[]): void {
+    if (items.length > 0) this.#options.observer.gaveUp(items);
+  }
+}
+
+/** Doubling pauses from 100 ms, half of each at random so that processes do not try in step. */
+function retryMs(failures: number, capMs: number): number {
+  const pauseMs = Math.min(capMs, RETRY_BASE_MS * 2 ** (failures - 1));
+  return pauseMs * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,71 @@
+import { isDisabledByEnvironment } from "./database.ts";
+import { type Logger, containLogger, stderrLogger } from "./logger.ts";
+import type { RecordWriter } from "./writer.ts";
+
+/** Every option has a default. An option that is no valid number keeps its default, with a warning. */
+export interface TelemetryConfig {
+  /** Records a transaction; a full batch is written at once. Minimum: 1. @default 50 */
+  readonly batchSize?: number;
+  /** Longest time a record waits in memory, in milliseconds. Minimum: 1. @default 5_000 */
+  readonly flushIntervalMs?: number;
+  /** Records that wait in memory at most; further ones are dropped and counted. Minimum: 1. @default 10_000 */
+  readonly maxQueueSize?: number;
+  /**
+   * Longest time `shutdown()` takes, in milliseconds. Below the 2 s after which MCP clients send SIGTERM
+   * to a stdio server. Minimum: 0. @default 1_500
+   */
+  readonly shutdownTimeoutMs?: number;
+  /** Whether to record at all. @default true, unless `TOOLMETER_DISABLED` is set */
+  readonly enabled?: boolean;
+  /** Whether `arguments` and `result` of calls are stored. @default false */
+  readonly capturePayloads?: boolean;
+  /** Longest JSON text stored of one payload, in characters. Minimum: 0. @default 65_536 */
+  readonly maxPayloadLength?: number;
+  /** Where the service reports. @default warnings and errors on stderr */
+  readonly logger?: Logger;
+  /** Where batches go. @default the database, in the calling thread */
+  readonly writer?: RecordWriter;
+}
+
+export type ResolvedConfig = Required<Omit<TelemetryConfig, "writer">>;
+
+/** Each number with its minimum and default. */
+const NUMBERS = {
+  batchSize: { minimum: 1, fallback: 50 },
+  flushIntervalMs: { minimum: 1, fallback: 5_000 },
+  maxQueueSize: { minimum: 1, fallback: 10_000 },
+  shutdownTimeoutMs: { minimum: 0, fallback: 1_500 },
+  maxPayloadLength: { minimum: 0, fallback: 65_536 },
+} as const;
+
+/** The longest delay `setTimeout` knows; it takes a longer one for 1 ms. */
+const MAX_NUMBER = 2 ** 31 - 1;
+
+/** The configuration with its defaults. Warns of each value that it cannot use, never throws. */
+export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
+  const logger = containLogger(config.logger ?? stderrLogger);
+  const number = (key: keyof typeof NUMBERS): number => {
+    const { minimum, fallback } = NUMBERS[key];
+    const value: unknown = config[key];
+    if (value === undefined) return fallback;
+    if (Number.isInteger(value) && Number(value) >= minimum && Number(value) <= MAX_NUMBER) {
+      return Number(value);
+    }
+    logger.warn(
+      `Expected \`${key}\` to be an integer from ${minimum} to ${MAX_NUMBER}, got ${String(value)}. Using ${fallback}.`,
+    );
+    return fallback;
+  };
+  const maxQueueSize = number("maxQueueSize");
+  return {
+    // A batch larger than the queue would never be full.
+    batchSize: Math.min(number("batchSize"), maxQueueSize),
+    flushIntervalMs: number("flushIntervalMs"),
+    maxQueueSize,
+    shutdownTimeoutMs: number("shutdownTimeoutMs"),
+    maxPayloadLength: number("maxPayloadLength"),
+    enabled: config.enabled ?? !isDisabledByEnvironment(),
+    capturePayloads: config.capturePayloads ?? false,
+    logger,
+  };
+}

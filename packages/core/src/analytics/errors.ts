@@ -1,0 +1,112 @@
+import { SQLiteError } from "bun:sqlite";
+
+/** What can go wrong with the analytics database. Each code is a different way out for the user. */
+export const ANALYTICS_ERROR_CODES = [
+  /** The path names a directory. */
+  "is_directory",
+  /** The file, or its directory, cannot be created or opened. */
+  "cannot_open",
+  /** The file or the directory does not allow writing. */
+  "read_only",
+  /** The file is not an SQLite database. */
+  "not_a_database",
+  /** The file is an SQLite database of another program. */
+  "foreign_database",
+  /** A newer Toolmeter wrote the file. */
+  "newer_schema",
+  /** The file is damaged. */
+  "corrupt",
+  /** Another process held the lock for longer than the wait allowed. */
+  "locked",
+  /** The disk, or the size limit of the database, is full. */
+  "full",
+  /** The database was closed before the records were written. */
+  "closed",
+  /** A session was ended that nobody started and no call named. */
+  "unknown_session",
+  /** Anything else; see `cause`. */
+  "failed",
+] as const;
+
+export type AnalyticsErrorCode = (typeof ANALYTICS_ERROR_CODES)[number];
+
+/** A failure of the analytics database: what was expected, what was found, and the way out. */
+export class AnalyticsError extends Error {
+  override readonly name = "AnalyticsError";
+  readonly code: AnalyticsErrorCode;
+  /** The database file, or `":memory:"`. */
+  readonly path: string;
+
+  constructor(code: AnalyticsErrorCode, path: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.path = path;
+  }
+}
+
+/** SQLite's primary result codes (https://sqlite.org/rescode.html) that have a way out of their own. */
+const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
+  5: [
+    "locked",
+    "Expected to get the write lock, but another process holds it. Wait for it, or end it",
+  ],
+  6: [
+    "locked",
+    "Expected to get the write lock, but another connection of this process holds it. End its transaction",
+  ],
+  8: [
+    "read_only",
+    "Expected a writable database, but it is read-only. Allow writing to the file and its directory, or choose another path",
+  ],
+  11: [
+    "corrupt",
+    "Expected a sound database, but its content is damaged. Move the file and its -wal and -shm away together; a new one is then begun",
+  ],
+  13: [
+    "full",
+    "Expected room to write, but the disk or the database's size limit is full. Free some space; recording then goes on by itself",
+  ],
+  14: [
+    "cannot_open",
+    "Expected to open or create the file, but the system refused. Check that its directory allows it, or choose another path",
+  ],
+  26: [
+    "not_a_database",
+    "Expected an SQLite database, but the file holds something else. Choose another path, or move the file away",
+  ],
+};
+
+/** SQLite's primary result code of an error, or `undefined` if it is none of SQLite's. */
+export function primaryResultCode(error: unknown): number | undefined {
+  return error instanceof SQLiteError ? error.errno & 0xff : undefined;
+}
+
+/** Whether another connection holds the lock that was needed (`SQLITE_BUSY` and its kin): trying again helps. */
+export function isBusy(error: unknown): boolean {
+  const code = primaryResultCode(error);
+  // 5 BUSY, 6 LOCKED, 15 PROTOCOL (a race of several processes starting WAL).
+  return code === 5 || code === 6 || code === 15;
+}
+
+/** Any error as an `AnalyticsError`, its original kept as `cause`. */
+export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
+  if (error instanceof AnalyticsError) return error;
+  const text = errorMessage(error);
+  if (text === "Database has closed") {
+    const hint =
+      "Expected an open database, but it was closed. Call `shutdown()` before `close()`";
+    return new AnalyticsError("closed", path, `${hint} (${path}).`, { cause: error });
+  }
+  const [code, hint] = EXPLANATIONS[primaryResultCode(error) ?? -1] ?? ["failed", text];
+  const detail = code === "failed" ? path : `${path}: ${text}`;
+  return new AnalyticsError(code, path, `${hint} (${detail}).`, { cause: error });
+}
+
+/** The message of anything that can be thrown; never throws itself. */
+export function errorMessage(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return "an error that cannot be shown as text";
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The public names of `@toolmeter/core`. Adding a line here makes API: name it in the README.
+ */
+export { createAnalyticsDb } from "./database.ts";
+export { AnalyticsError, ANALYTICS_ERROR_CODES } from "./errors.ts";
+export { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
+export {
+  FAILED_STATUSES,
+  TOOL_CALL_STATUSES,
+  failedCalls,
+  sessions,
+  sessionSummaries,
+  toolCalls,
+  toolDaily,
+} from "./schema.ts";
+export { DROP_REASONS, TelemetryService } from "./telemetry.ts";
+
+export type { FlushResult, Rejection } from "./batcher.ts";
+export type { TelemetryConfig } from "./config.ts";
+export type { AnalyticsDb, AnalyticsDbOptions } from "./database.ts";
+export type { AnalyticsErrorCode } from "./errors.ts";
+export type { Logger } from "./logger.ts";
+export type { SessionDetails, ToolCallMetadata } from "./metadata.ts";
+export type { NewSession, NewToolCall, Session, ToolCall, ToolCallStatus } from "./schema.ts";
+export type { DropReason, TelemetryStats } from "./telemetry.ts";
+export type { RecordWriter, TelemetryRecord } from "./writer.ts";

@@ -1,0 +1,33 @@
+/** Where the service reports. `console`, pino and most loggers are one as they are. */
+export interface Logger {
+  debug(message: string): unknown;
+  info(message: string): unknown;
+  warn(message: string): unknown;
+  error(message: string): unknown;
+}
+
+/** Warnings and errors on stderr; the rest nowhere. In a stdio server stdout belongs to the protocol. */
+export const stderrLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (message) => console.warn(`toolmeter: ${message}`),
+  error: (message) => console.error(`toolmeter: ${message}`),
+};
+
+/** The same logger, but it never throws, and a promise that it returns never rejects unhandled. */
+export function containLogger(logger: Logger): Logger {
+  const contain = (level: keyof Logger) => (message: string) => {
+    try {
+      const returned = logger[level](message);
+      if (returned instanceof Promise) returned.catch(() => undefined);
+    } catch {
+      // There is nowhere left to report to.
+    }
+  };
+  return {
+    debug: contain("debug"),
+    info: contain("info"),
+    warn: contain("warn"),
+    error: contain("error"),
+  };
+}

@@ -1,0 +1,173 @@
+/**
+ * Tables, indexes, views, vocabularies and row types of the analytics database.
+ *
+ * The column names are the public interface of the file: full words, snake_case, units in the name.
+ * Times are milliseconds since 1970-01-01 UTC by the wall clock; durations are the caller's monotonic
+ * clock in fractional milliseconds. Indexes were chosen by `bench/indexes.ts`.
+ */
+import { sql } from "drizzle-orm";
+import { index, integer, real, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core";
+
+/** How a tool call ended. One list for the column, the validation and the type. */
+export const TOOL_CALL_STATUSES = [
+  "success",
+  "error",
+  "rejected",
+  "cancelled",
+  "timeout",
+  "input_required",
+  "task",
+  "abandoned",
+] as const;
+
+export type ToolCallStatus = (typeof TOOL_CALL_STATUSES)[number];
+
+/**
+ * The statuses that reports count as failures. A cancelled call is the client's wish, and
+ * `input_required` and `task` are steps of a call that goes on, so neither counts.
+ */
+export const FAILED_STATUSES = [
+  "error",
+  "rejected",
+  "timeout",
+  "abandoned",
+] as const satisfies readonly ToolCallStatus[];
+
+const failed = sql.raw(`status in (${FAILED_STATUSES.map((status) => `'${status}'`).join(", ")})`);
+
+/** Who talked to whom, over what: the same columns on a session and on a call. */
+const parties = () => ({
+  clientName: text("client_name"),
+  clientVersion: text("client_version"),
+  serverName: text("server_name"),
+  serverVersion: text("server_version"),
+  protocolVersion: text("protocol_version"),
+  transport: text("transport"),
+});
+
+/** A connection or conversation that groups tool calls. Its counts are derived: see `sessionSummaries`. */
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    startedAt: integer("started_at_ms").notNull(),
+    endedAt: integer("ended_at_ms"),
+    endReason: text("end_reason"),
+    /** The `TelemetryService` that opened it last, so that its shutdown ends what is its own. */
+    recorderId: text("recorder_id").notNull(),
+    ...parties(),
+    attributes: text("attributes", { mode: "json" }).$type<Record<string, unknown>>(),
+  },
+  (table) => [
+    index("sessions_by_start").on(table.startedAt),
+    index("sessions_open").on(table.recorderId).where(sql`${table.endedAt} is null`),
+  ],
+);
+
+/** One call of one tool, as its client saw it end. */
+export const toolCalls = sqliteTable(
+  "tool_calls",
+  {
+    /** The order in which this file took the calls in: a stable cursor for tailing and export. */
+    sequence: integer("sequence").primaryKey({ autoIncrement: true }),
+    /** UUID version 7 of the moment of recording (RFC 9562 §5.7): unique everywhere, so files merge. */
+    id: text("id").notNull().unique(),
+    toolName: text("tool_name").notNull(),
+    sessionId: text("session_id").references(() => sessions.id),
+    startedAt: integer("started_at_ms").notNull(),
+    durationMs: real("duration_ms").notNull(),
+    status: text("status", { enum: TOOL_CALL_STATUSES }).notNull(),
+    errorType: text("error_type"),
+    /** The JSON-RPC error code, where there was one. */
+    errorCode: integer("error_code"),
+    errorMessage: text("error_message"),
+    inputBytes: integer("input_bytes"),
+    outputBytes: integer("output_bytes"),
+    inputTokens: integer("input_tokens"),
+    outputTokens: integer("output_tokens"),
+    cacheHit: integer("cache_hit", { mode: "boolean" }),
+    /** The JSON-RPC request id as text; ids restart with each connection. */
+    requestId: text("request_id"),
+    /** W3C Trace Context trace id and the caller's span id. */
+    traceId: text("trace_id"),
+    parentSpanId: text("parent_span_id"),
+    ...parties(),
+    arguments: text("arguments", { mode: "json" }),
+    result: text("result", { mode: "json" }),
+    attributes: text("attributes", { mode: "json" }).$type<Record<string, unknown>>(),
+  },
+  (table) => [
+    index("tool_calls_by_tool").on(table.toolName, table.startedAt, table.durationMs, table.status),
+    index("tool_calls_by_time").on(table.startedAt),
+    index("tool_calls_by_session").on(table.sessionId, table.startedAt, table.status),
+  ],
+);
+
+/** `v_tool_daily`: one row for each UTC day and tool. */
+export const toolDaily = sqliteView("v_tool_daily", {
+  day: text("day").notNull(),
+  toolName: text("tool_name").notNull(),
+  calls: integer("calls").notNull(),
+  failures: integer("failures").notNull(),
+  failureRate: real("failure_rate").notNull(),
+  meanDurationMs: real("mean_duration_ms").notNull(),
+  maxDurationMs: real("max_duration_ms").notNull(),
+}).as(sql`
+  select date(started_at_ms / 1000, 'unixepoch') as day,
+         tool_name,
+         count(*) as calls,
+         sum(${failed}) as failures,
+         avg(${failed}) as failure_rate,
+         avg(duration_ms) as mean_duration_ms,
+         max(duration_ms) as max_duration_ms
+  from tool_calls
+  group by day, tool_name`);
+
+/** `v_sessions`: each session with the counts of its calls. `duration_ms` is null while it is open. */
+export const sessionSummaries = sqliteView("v_sessions", {
+  id: text("id").notNull(),
+  startedAt: integer("started_at_ms").notNull(),
+  endedAt: integer("ended_at_ms"),
+  durationMs: integer("duration_ms"),
+  endReason: text("end_reason"),
+  clientName: text("client_name"),
+  clientVersion: text("client_version"),
+  serverName: text("server_name"),
+  serverVersion: text("server_version"),
+  transport: text("transport"),
+  calls: integer("calls").notNull(),
+  failures: integer("failures").notNull(),
+  lastCallAt: integer("last_call_at_ms"),
+}).as(sql`
+  select id, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
+         client_name, client_version, server_name, server_version, transport,
+         (select count(*) from tool_calls where session_id = sessions.id) as calls,
+         (select count(*) from tool_calls where session_id = sessions.id and ${failed}) as failures,
+         (select max(started_at_ms) from tool_calls where session_id = sessions.id) as last_call_at_ms
+  from sessions`);
+
+/** `v_errors`: the calls that failed, with an ISO 8601 time for readers. */
+export const failedCalls = sqliteView("v_errors", {
+  id: text("id").notNull(),
+  startedAtUtc: text("started_at_utc").notNull(),
+  startedAt: integer("started_at_ms").notNull(),
+  toolName: text("tool_name").notNull(),
+  status: text("status", { enum: FAILED_STATUSES }).notNull(),
+  errorType: text("error_type"),
+  errorCode: integer("error_code"),
+  errorMessage: text("error_message"),
+  durationMs: real("duration_ms").notNull(),
+  sessionId: text("session_id"),
+  clientName: text("client_name"),
+  serverName: text("server_name"),
+}).as(sql`
+  select id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') as started_at_utc,
+         started_at_ms, tool_name, status, error_type, error_code, error_message, duration_ms,
+         session_id, client_name, server_name
+  from tool_calls
+  where ${failed}`);
+
+export type ToolCall = typeof toolCalls.$inferSelect;
+export type NewToolCall = typeof toolCalls.$inferInsert;
+export type Session = typeof sessions.$inferSelect;
+export type NewSession = typeof sessions.$inferInsert;

@@ -1,0 +1,215 @@
+import type { Database } from "bun:sqlite";
+import { getTableColumns, getTableName } from "drizzle-orm";
+import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
+import type { Rejection } from "./batcher.ts";
+import type { AnalyticsDb } from "./database.ts";
+import { AnalyticsError, isBusy, primaryResultCode, toAnalyticsError } from "./errors.ts";
+import type { SessionRow, ToolCallRow } from "./metadata.ts";
+import { sessions, toolCalls } from "./schema.ts";
+
+/** What travels through the queue, in order. */
+export type TelemetryRecord =
+  | { readonly kind: "tool_call"; readonly row: ToolCallRow }
+  | { readonly kind: "session_start"; readonly row: SessionRow }
+  | { readonly kind: "session_end"; readonly row: SessionEnd }
+  | { readonly kind: "recorder_end"; readonly row: RecorderEnd };
+
+/** The end of one session. The first end of a session stands. */
+export type SessionEnd = {
+  readonly sessionId: string;
+  readonly endedAt: number;
+  readonly reason: string | null;
+};
+
+/** The end of every session that a recorder opened and nobody ended. */
+export type RecorderEnd = {
+  readonly recorderId: string;
+  readonly endedAt: number;
+  readonly reason: string;
+};
+
+export type RecordRejection = Rejection<TelemetryRecord>;
+
+/** Where batches go: the seam between the service and the database. See `Write` for its promises. */
+export interface RecordWriter {
+  write(
+    batch: readonly TelemetryRecord[],
+  ): readonly RecordRejection[] | Promise<readonly RecordRejection[]>;
+}
+
+/** Longest wait for other processes' locks before a write counts as failed, in milliseconds. */
+const BUSY_WAIT_MS = 1_000;
+/** Longest pause between two tries for the lock, in milliseconds. */
+const BUSY_PAUSE_MS = 10;
+
+/** `sequence` is SQLite's to assign. */
+const { sequence: _sequence, ...CALL_COLUMNS } = getTableColumns(toolCalls);
+/** A session begins open. */
+const { endedAt: _endedAt, endReason: _endReason, ...SESSION_COLUMNS } = getTableColumns(sessions);
+/** What a call tells of its session: all but the attributes, which are the call's own. */
+const { attributes: _attributes, ...NOTED_COLUMNS } = SESSION_COLUMNS;
+/** What a later start may still add; the first word stands. */
+const FILLED_COLUMNS = Object.values(SESSION_COLUMNS)
+  .map(({ name }) => name)
+  .filter((name) => !["id", "started_at_ms", "recorder_id"].includes(name));
+
+/**
+ * Writes batches through a connection: one batch, one transaction, prepared statements.
+ *
+ * Writing a batch twice stores it once: calls by their id, session events by what they say. A record that
+ * the database refuses for what it holds (a constraint, a value that cannot be bound) is set aside and
+ * the others are committed; any other error undoes the whole batch.
+ */
+export class Writer implements RecordWriter {
+  readonly #client: Database;
+  readonly #path: string;
+  readonly #recorderId: string;
+  /** Prepared at the first write. */
+  #statements: Statements | undefined;
+
+  constructor(db: Pick<AnalyticsDb, "$client" | "path">, recorderId: string) {
+    this.#client = db.$client;
+    this.#path = db.path;
+    this.#recorderId = recorderId;
+  }
+
+  /** Commits a batch; while another process holds the lock, waits on a timer, for about a second. */
+  async write(batch: readonly TelemetryRecord[]): Promise<readonly RecordRejection[]> {
+    const deadline = performance.now() + BUSY_WAIT_MS;
+    for (;;) {
+      try {
+        return this.commit(batch);
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > deadline) {
+          throw toAnalyticsError(error, this.#path);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * BUSY_PAUSE_MS));
+    }
+  }
+
+  /** Commits a batch now, without waiting for locks. Throws SQLite's own error, the batch undone. */
+  commit(batch: readonly TelemetryRecord[]): readonly RecordRejection[] {
+    const client = this.#client;
+    const statements = (this.#statements ??= prepareStatements(client));
+    // IMMEDIATE: once it succeeds, no later statement of the transaction can meet SQLITE_BUSY.
+    client.run("begin immediate");
+    try {
+      const rejections = this.#apply(batch, statements);
+      client.run("commit");
+      return rejections;
+    } catch (error) {
+      if (client.inTransaction) client.run("rollback");
+      throw error;
+    }
+  }
+
+  #apply(batch: readonly TelemetryRecord[], statements: Statements): readonly RecordRejection[] {
+    const rejections: RecordRejection[] = [];
+    /** The earliest start that this batch has noted for each session: most calls need no second note. */
+    const noted = new Map<string, number>();
+    for (const record of batch) {
+      try {
+        this.#applyRecord(record, statements, noted);
+      } catch (error) {
+        if (!isRecordsFault(error)) throw error;
+        rejections.push({ item: record, error: toAnalyticsError(error, this.#path) });
+      }
+    }
+    return rejections;
+  }
+
+  #applyRecord(
+    record: TelemetryRecord,
+    statements: Statements,
+    noted: Map<string, number>,
+  ): void {
+    switch (record.kind) {
+      case "tool_call":
+        this.#noteSession(record.row, statements, noted);
+        statements.insertCall.run(record.row);
+        return;
+      case "session_start":
+        statements.startSession.run(record.row);
+        return;
+      case "session_end":
+        if (statements.endSession.run(record.row).changes === 0) throw unknownSession(record.row, this.#path);
+        return;
+      case "recorder_end":
+        statements.endRecorder.run(record.row);
+    }
+  }
+
+  /** A call's session exists from now on, and did not begin after the call. */
+  #noteSession(call: ToolCallRow, statements: Statements, noted: Map<string, number>): void {
+    if (call.sessionId === null) return;
+    const earliest = noted.get(call.sessionId);
+    if (earliest !== undefined && earliest <= call.startedAt) return;
+    statements.noteSession.run({
+      id: call.sessionId,
+      recorderId: this.#recorderId,
+      startedAt: call.startedAt,
+      clientName: call.clientName,
+      clientVersion: call.clientVersion,
+      serverName: call.serverName,
+      serverVersion: call.serverVersion,
+      protocolVersion: call.protocolVersion,
+      transport: call.transport,
+    });
+    noted.set(call.sessionId, call.startedAt);
+  }
+}
+
+/**
+ * Whether only this record is refused: SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, an unknown
+ * session, or a value that cannot be bound. Each undoes its own statement and leaves the transaction whole.
+ */
+function isRecordsFault(error: unknown): boolean {
+  if (error instanceof AnalyticsError) return error.code === "unknown_session";
+  return error instanceof TypeError || [18, 19, 20].includes(primaryResultCode(error) ?? -1);
+}
+
+function unknownSession({ sessionId }: SessionEnd, path: string): AnalyticsError {
+  return new AnalyticsError(
+    "unknown_session",
+    path,
+    `Expected the end of a session that was started or had calls, got ${JSON.stringify(sessionId)}. Start it, or record a call in it, first.`,
+  );
+}
+
+type Statements = ReturnType<typeof prepareStatements>;
+
+/** The few sentences this writer says to SQLite. Parameters are the names of the row's fields. */
+function prepareStatements(client: Database) {
+  const insertCall = client.prepare<unknown, [ToolCallRow]>(
+    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do nothing`,
+  );
+  const startSession = client.prepare<unknown, [SessionRow]>(
+    `${insertInto(sessions, SESSION_COLUMNS)} on conflict (id) do update set
+       started_at_ms = min(started_at_ms, excluded.started_at_ms),
+       recorder_id = excluded.recorder_id, ended_at_ms = null, end_reason = null,
+       ${FILLED_COLUMNS.map((name) => `${name} = coalesce(${name}, excluded.${name})`).join(", ")}`,
+  );
+  const noteSession = client.prepare<unknown, [Omit<SessionRow, "attributes">]>(
+    `${insertInto(sessions, NOTED_COLUMNS)} on conflict (id) do update set
+       started_at_ms = excluded.started_at_ms where excluded.started_at_ms < started_at_ms`,
+  );
+  const endSession = client.prepare<unknown, [SessionEnd]>(
+    `update sessions set
+       ended_at_ms = coalesce(ended_at_ms, max(started_at_ms, $endedAt)),
+       end_reason = iif(ended_at_ms is null, $reason, end_reason)
+     where id = $sessionId`,
+  );
+  const endRecorder = client.prepare<unknown, [RecorderEnd]>(
+    `update sessions set ended_at_ms = max(started_at_ms, $endedAt), end_reason = $reason
+     where recorder_id = $recorderId and ended_at_ms is null`,
+  );
+  return { insertCall, startSession, noteSession, endSession, endRecorder };
+}
+
+/** `insert into <table> (<columns>) values (<parameters>)`, from the schema alone. */
+function insertInto(table: SQLiteTable, columns: Record<string, SQLiteColumn>): string {
+  const names = Object.values(columns).map(({ name }) => name);
+  const parameters = Object.keys(columns).map((field) => `$${field}`);
+  return `insert into ${getTableName(table)} (${names.join(", ")}) values (${parameters.join(", ")})`;
+}
