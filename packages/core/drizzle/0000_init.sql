@@ -47,8 +47,7 @@ CREATE TABLE `tool_calls` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `tool_calls_id_unique` ON `tool_calls` (`id`);--> statement-breakpoint
-CREATE INDEX `tool_calls_by_tool` ON `tool_calls` (`tool_name`,`started_at_ms`,`duration_ms`,`status`);--> statement-breakpoint
-CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`);--> statement-breakpoint
+CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`,`tool_name`,`duration_ms`,`status`);--> statement-breakpoint
 CREATE INDEX `tool_calls_by_session` ON `tool_calls` (`session_id`,`started_at_ms`,`status`);--> statement-breakpoint
 CREATE VIEW `v_errors` AS 
   select id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') as started_at_utc,

@@ -44,7 +44,7 @@ export interface BatcherOptions<T> {
 const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 30_000;
 /** While closing there is no later: tries come close together. */
-const CLOSING_RETRY_CAP_MS = 100;
+const CLOSING_RETRY_MS = 100;
 
 interface Waiter {
   /** Done when this many items of all that were ever accepted are settled. */
@@ -71,6 +71,7 @@ export class Batcher<T> {
   /** Writes that failed in a row. Zero again with the next success. */
   #failures = 0;
   #retryMs = 0;
+  #retries = 0;
   /** How many items at the front are being written. */
   #inFlight = 0;
   /** True from the first step of a drain to its last: there is never a second one. */
@@ -78,8 +79,8 @@ export class Batcher<T> {
   #isScheduled = false;
   /** Armed only while items wait and no drain runs: for the interval, or for the next try. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #closing: Promise<FlushResult> | undefined;
-  #finish: ((result: FlushResult) => void) | undefined;
+  #closing: PromiseWithResolvers<FlushResult> | undefined;
+  #expiry: ReturnType<typeof setTimeout> | undefined;
   #isExpired = false;
 
   constructor(options: BatcherOptions<T>) {
@@ -94,6 +95,11 @@ export class Batcher<T> {
   /** How many items wait, those being written included. */
   get queued(): number {
     return this.#queue.length;
+  }
+
+  /** How many writes were a further try of a batch that had failed. */
+  get retries(): number {
+    return this.#retries;
   }
 
   get isClosed(): boolean {
@@ -116,7 +122,9 @@ export class Batcher<T> {
    * Resolves when all of it is settled, or when a write failed. Never rejects. Parallel calls share the work.
    */
   flush(): Promise<FlushResult> {
-    if (this.#queue.length === 0) return Promise.resolve({ outcome: "written", remaining: 0 });
+    const remaining = this.#queue.length;
+    if (remaining === 0) return Promise.resolve({ outcome: "written", remaining });
+    if (this.#isExpired) return Promise.resolve({ outcome: "timed_out", remaining });
     return new Promise((resolve) => {
       this.#waiters.push({ target: this.#accepted, resolve });
       this.#drainAll();
@@ -129,21 +137,20 @@ export class Batcher<T> {
    * Parallel and later calls share the first one's promise.
    */
   close(timeoutMs: number, last?: T): Promise<FlushResult> {
-    if (last !== undefined && !this.isClosed) this.#push(last);
-    return (this.#closing ??= this.#close(timeoutMs));
+    if (this.#closing) return this.#closing.promise;
+    // Before anything else: what the first write calls back finds the queue closed.
+    this.#closing = Promise.withResolvers();
+    if (last !== undefined) this.#push(last);
+    if (this.#queue.length > 0) {
+      this.#expiry = setTimeout(() => this.#expire(), timeoutMs);
+      this.#drainAll();
+    } else this.#finish({ outcome: "written", remaining: 0 });
+    return this.#closing.promise;
   }
 
-  #close(timeoutMs: number): Promise<FlushResult> {
-    this.#failures = 0;
-    if (this.#queue.length === 0) return Promise.resolve({ outcome: "written", remaining: 0 });
-    return new Promise((resolve) => {
-      const expiry = setTimeout(() => this.#expire(), timeoutMs);
-      this.#finish = (result) => {
-        clearTimeout(expiry);
-        resolve(result);
-      };
-      this.#drainAll();
-    });
+  #finish(result: FlushResult): void {
+    clearTimeout(this.#expiry);
+    this.#closing?.resolve(result);
   }
 
   /** Gives up what is not being written this moment; a write under way may still succeed. */
@@ -153,7 +160,7 @@ export class Batcher<T> {
     const result = { outcome: "timed_out", remaining: this.#queue.length } as const;
     this.#giveUp(this.#queue.splice(this.#inFlight));
     for (const { resolve } of this.#waiters.splice(0)) resolve(result);
-    this.#finish?.(result);
+    this.#finish(result);
   }
 
   #push(item: T): void {
@@ -191,24 +198,22 @@ export class Batcher<T> {
     this.#isDraining = true;
     this.#disarm();
     while (this.#isDue) {
-      await this.#writeBatch(this.#queue.slice(0, this.#options.batchSize));
+      const batch = this.#queue.slice(0, this.#options.batchSize);
+      const startedAt = performance.now();
+      this.#inFlight = batch.length;
+      if (this.#failures > 0) this.#retries += 1;
+      try {
+        const rejections = await this.#options.write(batch);
+        this.#settle(batch, rejections, performance.now() - startedAt);
+      } catch (error) {
+        this.#fail(error);
+      }
       // Other work of the process gets its turn between two batches.
       if (this.#isDue) await new Promise(setImmediate);
     }
     this.#isDraining = false;
-    if (this.#queue.length > 0) this.#arm(this.#failures === 0 ? this.#options.flushIntervalMs : this.#retryMs);
-    else this.#finish?.({ outcome: "written", remaining: 0 });
-  }
-
-  async #writeBatch(batch: readonly T[]): Promise<void> {
-    const startedAt = performance.now();
-    this.#inFlight = batch.length;
-    try {
-      const rejections = await this.#options.write(batch);
-      this.#settle(batch, rejections, performance.now() - startedAt);
-    } catch (error) {
-      this.#fail(error);
-    }
+    if (this.#queue.length > 0) this.#arm(this.#pauseMs);
+    else this.#finish({ outcome: "written", remaining: 0 });
   }
 
   #settle(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void {
@@ -226,13 +231,18 @@ export class Batcher<T> {
     this.#inFlight = 0;
     this.#failures += 1;
     if (this.#isExpired) this.#giveUp(this.#queue.splice(0));
-    this.#retryMs = retryMs(this.#failures, this.isClosed ? CLOSING_RETRY_CAP_MS : RETRY_CAP_MS);
+    this.#retryMs = retryMs(this.#failures);
     this.#options.observer.failed(error, this.#failures, this.#retryMs);
     // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
     // from inside it is answered by this failure instead of causing the next one.
     this.#dueTarget = 0;
     const result = { outcome: "failed", remaining: this.#queue.length, error } as const;
     for (const { resolve } of this.#waiters.splice(0)) resolve(result);
+  }
+
+  get #pauseMs(): number {
+    if (this.#failures === 0) return this.#options.flushIntervalMs;
+    return this.isClosed ? Math.min(this.#retryMs, CLOSING_RETRY_MS) : this.#retryMs;
   }
 
   /** Arms the timer, which never keeps the process alive. */
@@ -255,7 +265,7 @@ export class Batcher<T> {
 }
 
 /** Doubling pauses from 100 ms, half of each at random so that processes do not try in step. */
-function retryMs(failures: number, capMs: number): number {
-  const pauseMs = Math.min(capMs, RETRY_BASE_MS * 2 ** (failures - 1));
+function retryMs(failures: number): number {
+  const pauseMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (failures - 1));
   return pauseMs * (0.5 + Math.random() / 2);
 }

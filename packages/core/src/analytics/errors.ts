@@ -92,9 +92,8 @@ export function isBusy(error: unknown): boolean {
 export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
   if (error instanceof AnalyticsError) return error;
   const text = errorMessage(error);
-  if (text === "Database has closed") {
-    const hint =
-      "Expected an open database, but it was closed. Call `shutdown()` before `close()`";
+  if (text === "Database has closed" || text === "Cannot use a closed database") {
+    const hint = "Expected an open database, but it was closed. Call `shutdown()` before `close()`";
     return new AnalyticsError("closed", path, `${hint} (${path}).`, { cause: error });
   }
   const [code, hint] = EXPLANATIONS[primaryResultCode(error) ?? -1] ?? ["failed", text];

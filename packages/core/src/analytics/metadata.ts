@@ -59,6 +59,10 @@ export const toolCallMetadataSchema = z.object({
 /** What a caller says of a session; every field may be missing. */
 export const sessionDetailsSchema = z.object({ startedAt, ...parties, attributes });
 
+export const sessionIdSchema = z.string().min(1);
+
+export const sessionReasonSchema = z.string().nullable();
+
 export type ToolCallMetadata = z.input<typeof toolCallMetadataSchema>;
 export type SessionDetails = z.input<typeof sessionDetailsSchema>;
 
@@ -106,7 +110,13 @@ export function toToolCallRow(
     requestId: call.requestId === undefined ? null : name(String(call.requestId)),
     traceId: name(call.traceId),
     parentSpanId: name(call.parentSpanId),
-    ...toPartyColumns(call),
+    // Written out: a spread takes a third of the time of the whole row.
+    clientName: name(call.clientName),
+    clientVersion: name(call.clientVersion),
+    serverName: name(call.serverName),
+    serverVersion: name(call.serverVersion),
+    protocolVersion: name(call.protocolVersion),
+    transport: name(call.transport),
     arguments: capturePayloads ? toJsonText(call.arguments, maxPayloadLength) : null,
     result: capturePayloads ? toJsonText(call.result, maxPayloadLength) : null,
     attributes: toJsonText(call.attributes, MAX_ATTRIBUTES_LENGTH),
@@ -126,6 +136,21 @@ export function toSessionRow(
     startedAt: Math.round(details.startedAt ?? now),
     ...toPartyColumns(details),
     attributes: toJsonText(details.attributes, MAX_ATTRIBUTES_LENGTH),
+  };
+}
+
+/** The end of one session. The first end of a session stands. */
+export type SessionEnd = {
+  readonly sessionId: string;
+  readonly endedAt: number;
+  readonly reason: string | null;
+};
+
+export function toSessionEnd(sessionId: string, reason: string | null, now: number): SessionEnd {
+  return {
+    sessionId: cut(sessionId, MAX_NAME_LENGTH),
+    endedAt: now,
+    reason: name(reason ?? undefined),
   };
 }
 
@@ -151,7 +176,7 @@ function name(value: string | undefined): string | null {
 const SUSPECT = /[\0\ud800-\udfff]/;
 
 /** The text, at most `maxLength` long and storable. */
-export function cut(text: string, maxLength: number): string {
+function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength && !SUSPECT.test(text)) return text;
   // By way of bytes: a slice alone would keep the whole of a huge text in memory.
   const copy = Buffer.from(text.slice(0, maxLength)).toString();

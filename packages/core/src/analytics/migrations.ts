@@ -47,9 +47,7 @@ export function isCurrent(client: Database, path: string): boolean {
       `Expected schema version ${SCHEMA_VERSION} or older, but a newer Toolmeter wrote ${path}. Update Toolmeter, or choose another path.`,
     );
   }
-  return (
-    applicationId === APPLICATION_ID && version === SCHEMA_VERSION && newest === NEWEST_KNOWN
-  );
+  return applicationId === APPLICATION_ID && version === SCHEMA_VERSION && newest === NEWEST_KNOWN;
 }
 
 /**
@@ -86,7 +84,8 @@ export function migrationHash(migration: Migration): string {
 
 /** The newest migration in the file's bookkeeping, or `undefined` if the file is not ours. */
 function newestMigration(client: Database): number | undefined {
-  const select = "select 1 from sqlite_schema where type = 'table' and name = '__drizzle_migrations'";
+  const select =
+    "select 1 from sqlite_schema where type = 'table' and name = '__drizzle_migrations'";
   if (client.query(select).values().length === 0) return undefined;
   const applied = client.query("select hash, created_at from __drizzle_migrations").values();
   const first = migrations[0] && migrationHash(migrations[0]);

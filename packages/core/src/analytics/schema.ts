@@ -60,7 +60,9 @@ export const sessions = sqliteTable(
   },
   (table) => [
     index("sessions_by_start").on(table.startedAt),
-    index("sessions_open").on(table.recorderId).where(sql`${table.endedAt} is null`),
+    index("sessions_open")
+      .on(table.recorderId)
+      .where(sql`${table.endedAt} is null`),
   ],
 );
 
@@ -97,8 +99,8 @@ export const toolCalls = sqliteTable(
     attributes: text("attributes", { mode: "json" }).$type<Record<string, unknown>>(),
   },
   (table) => [
-    index("tool_calls_by_tool").on(table.toolName, table.startedAt, table.durationMs, table.status),
-    index("tool_calls_by_time").on(table.startedAt),
+    // Time first: it grows at one end. Tool first would read all of time faster, and write 3 × as slowly.
+    index("tool_calls_by_time").on(table.startedAt, table.toolName, table.durationMs, table.status),
     index("tool_calls_by_session").on(table.sessionId, table.startedAt, table.status),
   ],
 );

@@ -6,9 +6,10 @@ import { AnalyticsError, errorMessage } from "./errors.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
-  cut,
-  MAX_NAME_LENGTH,
   sessionDetailsSchema,
+  sessionIdSchema,
+  sessionReasonSchema,
+  toSessionEnd,
   toSessionRow,
   toToolCallRow,
   toolCallMetadataSchema,
@@ -72,7 +73,6 @@ export class TelemetryService implements AsyncDisposable {
   };
   #written = 0;
   #failedFlushes = 0;
-  #retries = 0;
   #lastError: TelemetryStats["lastError"] = null;
   /** Whether any record named a session: else there is none to end. */
   #hasSessions = false;
@@ -103,8 +103,9 @@ export class TelemetryService implements AsyncDisposable {
   startSession(sessionId: string, details: SessionDetails = {}): void {
     if (!this.#config.enabled) return;
     try {
+      const id = sessionIdSchema.parse(sessionId);
       const valid = sessionDetailsSchema.parse(details);
-      const row = toSessionRow(requireSessionId(sessionId), this.#recorderId, valid, Date.now());
+      const row = toSessionRow(id, this.#recorderId, valid, Date.now());
       this.#enqueue({ kind: "session_start", row });
       this.#hasSessions = true;
       this.#reporter.session("started", row.id);
@@ -127,14 +128,11 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /** Ends a session; its first end stands. An unknown session is logged and counted. */
-  endSession(sessionId: string, reason?: string): void {
+  endSession(sessionId: string, reason: string | null = null): void {
     if (!this.#config.enabled) return;
     try {
-      const row = {
-        sessionId: cut(requireSessionId(sessionId), MAX_NAME_LENGTH),
-        endedAt: Date.now(),
-        reason: reason === undefined ? null : cut(reason, MAX_NAME_LENGTH),
-      };
+      const id = sessionIdSchema.parse(sessionId);
+      const row = toSessionEnd(id, sessionReasonSchema.parse(reason), Date.now());
       this.#enqueue({ kind: "session_end", row });
       this.#reporter.session("ended", row.sessionId);
     } catch (error) {
@@ -182,7 +180,7 @@ export class TelemetryService implements AsyncDisposable {
       queued: this.#batcher.queued,
       dropped: { ...this.#dropped },
       failedFlushes: this.#failedFlushes,
-      retries: this.#retries,
+      retries: this.#batcher.retries,
       lastError: this.#lastError && { ...this.#lastError },
     };
   }
@@ -219,7 +217,6 @@ export class TelemetryService implements AsyncDisposable {
 
   #onFailed(error: unknown, failures: number, retryInMs: number): void {
     this.#failedFlushes += 1;
-    if (failures > 1) this.#retries += 1;
     this.#lastError = { message: errorMessage(error), at: Date.now() };
     this.#reporter.failed(error, failures, retryInMs, this.#batcher.queued);
   }
@@ -228,11 +225,4 @@ export class TelemetryService implements AsyncDisposable {
 function dropReason(error: unknown): DropReason {
   const isUnknown = error instanceof AnalyticsError && error.code === "unknown_session";
   return isUnknown ? "unknown_session" : "unwritable";
-}
-
-function requireSessionId(sessionId: unknown): string {
-  if (typeof sessionId === "string" && sessionId !== "") return sessionId;
-  throw new TypeError(
-    `Expected \`sessionId\` to be a non-empty string, got ${typeof sessionId === "string" ? "an empty one" : typeof sessionId}.`,
-  );
 }

@@ -4,7 +4,7 @@ import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Rejection } from "./batcher.ts";
 import type { AnalyticsDb } from "./database.ts";
 import { AnalyticsError, isBusy, primaryResultCode, toAnalyticsError } from "./errors.ts";
-import type { SessionRow, ToolCallRow } from "./metadata.ts";
+import type { SessionEnd, SessionRow, ToolCallRow } from "./metadata.ts";
 import { sessions, toolCalls } from "./schema.ts";
 
 /** What travels through the queue, in order. */
@@ -13,13 +13,6 @@ export type TelemetryRecord =
   | { readonly kind: "session_start"; readonly row: SessionRow }
   | { readonly kind: "session_end"; readonly row: SessionEnd }
   | { readonly kind: "recorder_end"; readonly row: RecorderEnd };
-
-/** The end of one session. The first end of a session stands. */
-export type SessionEnd = {
-  readonly sessionId: string;
-  readonly endedAt: number;
-  readonly reason: string | null;
-};
 
 /** The end of every session that a recorder opened and nobody ended. */
 export type RecorderEnd = {
@@ -119,11 +112,7 @@ export class Writer implements RecordWriter {
     return rejections;
   }
 
-  #applyRecord(
-    record: TelemetryRecord,
-    statements: Statements,
-    noted: Map<string, number>,
-  ): void {
+  #applyRecord(record: TelemetryRecord, statements: Statements, noted: Map<string, number>): void {
     switch (record.kind) {
       case "tool_call":
         this.#noteSession(record.row, statements, noted);
@@ -133,7 +122,8 @@ export class Writer implements RecordWriter {
         statements.startSession.run(record.row);
         return;
       case "session_end":
-        if (statements.endSession.run(record.row).changes === 0) throw unknownSession(record.row, this.#path);
+        if (statements.endSession.run(record.row).changes === 0)
+          throw unknownSession(record.row, this.#path);
         return;
       case "recorder_end":
         statements.endRecorder.run(record.row);

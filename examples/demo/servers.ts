@@ -1,0 +1,48 @@
+import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+
+/** How the demo introduces itself to the servers. */
+export const CLIENT = { name: "toolmeter-demo", version: "0.1.0" };
+
+/** The entry of each published server: its package's `bin`. */
+const ENTRIES = {
+  everything: "@modelcontextprotocol/server-everything/dist/index.js",
+  filesystem: "@modelcontextprotocol/server-filesystem/dist/index.js",
+} as const;
+
+export type ServerName = keyof typeof ENTRIES;
+
+const START_TIMEOUT_MS = 10_000;
+
+/**
+ * Starts a server over stdio, by the Bun that runs this program, hands its client over, and ends the
+ * server in any case. What the server says on stderr is shown only if something fails.
+ */
+export async function withServer<T>(
+  name: ServerName,
+  args: readonly string[],
+  signal: AbortSignal,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const entry = fileURLToPath(import.meta.resolve(ENTRIES[name]));
+  const transport = new StdioClientTransport({
+    command: process.execPath,
+    args: [entry, ...args],
+    stderr: "pipe",
+  });
+  let said = "";
+  transport.stderr?.on("data", (text) => (said += String(text)));
+  const client = new Client(CLIENT);
+  try {
+    await client.connect(transport, { signal, timeout: START_TIMEOUT_MS });
+    return await use(client);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `Expected the server "${name}" to start and stay up, but: ${reason}.\n${said}`;
+    throw new Error(message.trim(), { cause: error });
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,215 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { toJsonText } from "../../../src/analytics/json.ts";
+
+const ROOMY = 65_536;
+
+/** A getter that throws this whenever it is read. */
+function throwing(thrown: unknown): unknown {
+  return Object.defineProperty({}, "field", {
+    enumerable: true,
+    get: () => {
+      throw thrown;
+    },
+  });
+}
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+function circular(): unknown {
+  const value: Record<string, unknown> = { name: "circle" };
+  value["self"] = value;
+  return value;
+}
+
+function nested(depth: number): unknown {
+  let value: unknown = "bottom";
+  for (let i = 0; i < depth; i++) value = { value };
+  return value;
+}
+
+/** What the text says, parsed. Fails if there is none, or if it is not JSON. */
+function stored(value: unknown, maxLength = ROOMY): unknown {
+  const text = toJsonText(value, maxLength);
+  if (text === null) throw new Error("Expected a text, got null");
+  return JSON.parse(text);
+}
+
+describe("toJsonText()", () => {
+  test.each<[string, unknown, string]>([
+    ["null", null, "null"],
+    ["a boolean", false, "false"],
+    ["an empty text", "", '""'],
+    ["emoji and right-to-left text", "👩‍👩‍👧 مرحبا", '"👩‍👩‍👧 مرحبا"'],
+    ["SQL", "'; drop table t; --", '"\'; drop table t; --"'],
+    ["NaN", Number.NaN, "null"],
+    ["infinity", Number.NEGATIVE_INFINITY, "null"],
+    ["minus zero", -0, "0"],
+    ["an invalid date", new Date(Number.NaN), "null"],
+    ["a date", new Date(0), '"1970-01-01T00:00:00.000Z"'],
+    ["a map", new Map([[1, 2]]), "{}"],
+    ["a set", new Set([1]), "{}"],
+    ["an error", new Error("secret"), "{}"],
+    ["a buffer", Buffer.from("ab"), '{"type":"Buffer","data":[97,98]}'],
+    ["bytes", new Uint8Array([1, 2]), '{"0":1,"1":2}'],
+    ["a bigint", 10n, '"10"'],
+    ["a bigint over 64 bits, inside", { big: [2n ** 70n] }, '{"big":["1180591620717411303424"]}'],
+    ["a NUL", "a\0b", String.raw`"a\u0000b"`],
+    ["a lone surrogate", "\ud800!", String.raw`"\ud800!"`],
+    ["an object without prototype", Object.assign(Object.create(null), { a: 1 }), '{"a":1}'],
+    ["what JSON leaves out", { a: undefined, b: () => 1, c: Symbol("s") }, "{}"],
+    ["what JSON makes null", [undefined, () => 1, Symbol("s")], "[null,null,null]"],
+    ["toJSON()", { toJSON: () => ({ a: 1 }) }, '{"a":1}'],
+  ])("writes %s as JSON does, and a bigint as its decimal text", (_name, value, text) => {
+    expect(toJsonText(value, ROOMY)).toBe(text);
+  });
+
+  test.each<[string, unknown]>([
+    ["undefined", undefined],
+    ["a function", () => 1],
+    ["a symbol", Symbol("s")],
+    ["a toJSON() that returns undefined", { toJSON: () => undefined }],
+  ])("has no text for %s", (_name, value) => {
+    expect(toJsonText(value, ROOMY)).toBeNull();
+  });
+
+  test.each<[string, unknown, string]>([
+    ["a circular object", circular(), "cyclic"],
+    ["an object 200,000 deep", nested(200_000), "1000 levels"],
+    ["a getter that throws", throwing(new Error("no field")), "no field"],
+    ["a getter that throws a text", throwing("just text"), "just text"],
+    ["a getter that throws null", throwing(null), "null"],
+    ["a getter that throws a symbol", throwing(Symbol("s")), "Symbol(s)"],
+    ["a getter that throws what has no text", throwing(Object.create(null)), "cannot be shown"],
+    ["a getter that throws a revoked proxy", throwing(revoked()), "cannot be shown"],
+    ["a revoked proxy", revoked(), "revoked"],
+    ["a revoked proxy inside", [{ value: revoked() }], "revoked"],
+    ["a circular object with a bigint", { big: 1n, circle: circular() }, "cyclic"],
+    [
+      "a proxy whose traps throw",
+      new Proxy(
+        {},
+        {
+          ownKeys: () => {
+            throw new TypeError("trapped");
+          },
+        },
+      ),
+      "trapped",
+    ],
+    [
+      "a toJSON() that throws",
+      {
+        toJSON: () => {
+          throw new RangeError("no JSON");
+        },
+      },
+      "no JSON",
+    ],
+  ])("says why it cannot read %s", (_name, value, reason) => {
+    expect(stored(value)).toEqual({ $unserializable: expect.stringContaining(reason) });
+  });
+
+  test("keeps a `__proto__` key as data and pollutes nothing", () => {
+    const text = '{"__proto__":{"polluted":true}}';
+    expect(toJsonText(JSON.parse(text), ROOMY)).toBe(text);
+    expect(Object.prototype).not.toHaveProperty("polluted");
+  });
+
+  test("round-trips any JSON value", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        expect(stored(value)).toEqual(value);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("never throws, and what it returns is JSON of bounded length, whatever it is given", () => {
+    const anything = fc.anything({
+      withBigInt: true,
+      withBoxedValues: true,
+      withDate: true,
+      withMap: true,
+      withNullPrototype: true,
+      withObjectString: true,
+      withSet: true,
+      withSparseArray: true,
+      withTypedArray: true,
+    });
+    fc.assert(
+      fc.property(anything, fc.nat(200), (value, maxLength) => {
+        const text = toJsonText(value, maxLength);
+        if (text === null) return;
+        JSON.parse(text);
+        expect(text.length).toBeLessThanOrEqual(2 * maxLength + ENVELOPE_LENGTH);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+/** `{"$truncated":"","length":}` and a length of 16 digits. */
+const ENVELOPE_LENGTH = 44;
+
+describe("a text that is too long", () => {
+  test("is kept whole at exactly the maximum", () => {
+    expect(stored("x".repeat(98), 100)).toBe("x".repeat(98));
+  });
+
+  test("becomes its beginning and its length one character above it", () => {
+    expect(stored("x".repeat(99), 100)).toEqual({ $truncated: `"${"x".repeat(99)}`, length: 101 });
+  });
+
+  test("is empty at a maximum of 0", () => {
+    expect(stored({ a: 1 }, 0)).toEqual({ $truncated: "", length: 7 });
+  });
+
+  test("is cut from 50 MB to its beginning", () => {
+    expect(stored("x".repeat(50_000_000), 1_000)).toEqual({
+      $truncated: `"${"x".repeat(999)}`,
+      length: 50_000_002,
+    });
+  });
+
+  test("is cut from an object of 10,000 keys", () => {
+    const keys = Array.from({ length: 10_000 }, (_, i) => [`key_${i}`, i]);
+    const text = JSON.stringify(Object.fromEntries(keys));
+    expect(stored(Object.fromEntries(keys), 16_384)).toEqual({
+      $truncated: text.slice(0, 16_384),
+      length: text.length,
+    });
+  });
+
+  test("is cut from the reason of a value that cannot be read", () => {
+    expect(stored(throwing(new Error("x".repeat(1_000_000))), 1_000)).toEqual({
+      $truncated: expect.stringMatching(/^\{"\$unserializable":"x+$/),
+      length: 1_000_022,
+    });
+  });
+
+  // JSON within JSON: each quote and backslash of the beginning needs a further backslash, and nothing else does.
+  test.each([
+    ["quotes", '"'],
+    ["backslashes", "\\"],
+    ["NULs", "\0"],
+    ["emoji", "😀"],
+    ["lone surrogates", "\ud83d"],
+  ])("is at most twice the maximum, and its envelope: %s", (_name, character) => {
+    for (const maxLength of [0, 1, 2, 99, 1_000, 16_384]) {
+      const text = toJsonText(character.repeat(20_000), maxLength) ?? "";
+      expect(text.length).toBeLessThanOrEqual(2 * maxLength + ENVELOPE_LENGTH);
+      expect(JSON.parse(text)).toHaveProperty("$truncated");
+    }
+  });
+
+  test("that is cut inside of an emoji is still JSON and UTF-8", () => {
+    const text = toJsonText("😀".repeat(100), 100) ?? "";
+    expect(text.isWellFormed()).toBe(true);
+    expect(JSON.parse(text)).toHaveProperty("length", 202);
+  });
+});
