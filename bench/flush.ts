@@ -53,9 +53,12 @@ function rawSeconds(db: AnalyticsDb): number {
     `insert into sessions (${id.name}, ${startedAt.name}, ${recorderId.name}) values (?, ?, 'raw') on conflict (id) do nothing`,
   );
   const rows = Array.from({ length: RECORDS }, (_, i) => {
-    const metadata: Record<string, unknown> = { ...call(i), id: Bun.randomUUIDv7() };
-    metadata["requestId"] = String(i);
-    return Object.keys(columns).map((field) => (metadata[field] ?? null) as string | number | null);
+    const values: Record<string, string | number> = {
+      ...call(i),
+      id: Bun.randomUUIDv7(),
+      requestId: String(i),
+    };
+    return Object.keys(columns).map((field) => values[field] ?? null);
   });
   Bun.gc(true);
   const began = Bun.nanoseconds();

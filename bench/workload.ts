@@ -7,7 +7,7 @@ import { type AnalyticsDb, type ToolCallMetadata, createAnalyticsDb } from "@too
 export const BATCH_SIZE = 50;
 
 /** A call as instrumentation would report it: 14 fields, one of 40 tools. */
-export function call(i: number): ToolCallMetadata {
+export function call(i: number) {
   return {
     toolName: `tool_${(i * 7919) % 40}`,
     sessionId: `session-${i >> 10}`,
@@ -23,7 +23,7 @@ export function call(i: number): ToolCallMetadata {
     serverVersion: "2.0.0",
     protocolVersion: "2025-06-18",
     transport: "stdio",
-  };
+  } as const satisfies ToolCallMetadata;
 }
 
 /** A fresh database file for the time of a measurement. */

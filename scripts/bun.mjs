@@ -57,7 +57,9 @@ function installBun() {
   step(`npm install ${flags} bun@${pinned}`, [], { cwd: tools, shell: true });
   step(process.execPath, [join(tools, "node_modules/bun/install.js")], { cwd: tools });
   if (isRecent(ownBun)) return ownBun;
-  throw new Error(`Expected bun@${pinned} to run on ${process.platform} ${process.arch}; it does not.`);
+  throw new Error(
+    `Expected bun@${pinned} to run on ${process.platform} ${process.arch}; it does not.`,
+  );
 }
 
 function isInstalled() {
@@ -107,16 +109,22 @@ function takeLock(lock) {
 }
 
 function step(command, args, options) {
-  const { status, signal, error } = spawnSync(command, args, { stdio: ["ignore", 2, 2], ...options });
+  const { status, signal, error } = spawnSync(command, args, {
+    stdio: ["ignore", 2, 2],
+    ...options,
+  });
   if (status === 0) return;
   const outcome = error?.message ?? `ended with ${signal ?? status}`;
-  throw new Error(`\`${[command, ...args].join(" ")}\`: ${outcome}. Bun ${pinned}: https://bun.com`);
+  throw new Error(
+    `\`${[command, ...args].join(" ")}\`: ${outcome}. Bun ${pinned}: https://bun.com`,
+  );
 }
 
 function handOver(bun, args) {
   process.env.PATH = [dirname(bun), process.env.PATH].filter(Boolean).join(delimiter);
   const child = spawn(bun, args, { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? 128 + constants.signals[signal];
     if (signal === null) return;

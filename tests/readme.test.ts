@@ -4,13 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import manifest from "../package.json" with { type: "json" };
 import * as core from "../packages/core/src/analytics/index.ts";
 
 const root = join(import.meta.dir, "..");
 const readme = await Bun.file(join(root, "README.md")).text();
-const manifest = (await Bun.file(join(root, "package.json")).json()) as {
-  scripts: Record<string, string>;
-};
 const directory = mkdtempSync(join(tmpdir(), "toolmeter-readme-"));
 const env = { ...process.env, TOOLMETER_DB: join(directory, "analytics.db") };
 

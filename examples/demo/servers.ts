@@ -7,8 +7,8 @@ export const CLIENT = { name: "toolmeter-demo", version: "0.1.0" };
 
 /** The entry of each published server: its package's `bin`. */
 const ENTRIES = {
-  everything: "@modelcontextprotocol/server-everything/dist/index.js",
-  filesystem: "@modelcontextprotocol/server-filesystem/dist/index.js",
+  everything: import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"),
+  filesystem: import.meta.resolve("@modelcontextprotocol/server-filesystem/dist/index.js"),
 } as const;
 
 export type ServerName = keyof typeof ENTRIES;
@@ -25,10 +25,9 @@ export async function withServer<T>(
   signal: AbortSignal,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const entry = fileURLToPath(import.meta.resolve(ENTRIES[name]));
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [entry, ...args],
+    args: [fileURLToPath(ENTRIES[name]), ...args],
     stderr: "pipe",
   });
   let said = "";

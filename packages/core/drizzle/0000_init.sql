@@ -50,14 +50,16 @@ CREATE UNIQUE INDEX `tool_calls_id_unique` ON `tool_calls` (`id`);--> statement-
 CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`,`tool_name`,`duration_ms`,`status`);--> statement-breakpoint
 CREATE INDEX `tool_calls_by_session` ON `tool_calls` (`session_id`,`started_at_ms`,`status`);--> statement-breakpoint
 CREATE VIEW `v_errors` AS 
-  select id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') as started_at_utc,
-         started_at_ms, tool_name, status, error_type, error_code, error_message, duration_ms,
-         session_id, client_name, server_name
-  from tool_calls
+  select sequence, call.id,
+         strftime('%Y-%m-%dT%H:%M:%fZ', call.started_at_ms / 1000.0, 'unixepoch') as started_at_utc,
+         call.started_at_ms, tool_name, status, error_type, error_code, error_message, duration_ms,
+         request_id, session_id, coalesce(call.client_name, session.client_name) as client_name,
+         coalesce(call.server_name, session.server_name) as server_name
+  from tool_calls as call left join sessions as session on session.id = call.session_id
   where status in ('error', 'rejected', 'timeout', 'abandoned');--> statement-breakpoint
 CREATE VIEW `v_sessions` AS 
   select id, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
-         client_name, client_version, server_name, server_version, transport,
+         client_name, client_version, server_name, server_version, protocol_version, transport,
          (select count(*) from tool_calls where session_id = sessions.id) as calls,
          (select count(*) from tool_calls where session_id = sessions.id and status in ('error', 'rejected', 'timeout', 'abandoned')) as failures,
          (select max(started_at_ms) from tool_calls where session_id = sessions.id) as last_call_at_ms

@@ -8,9 +8,7 @@ export interface Rejection<T> {
  * Writes a batch whole, in order. Returns the items that can never be written; the others are then
  * stored. Throws if nothing of the batch was stored; the batch is then tried again.
  */
-export type Write<T> = (
-  batch: readonly T[],
-) => readonly Rejection<T>[] | Promise<readonly Rejection<T>[]>;
+type Write<T> = (batch: readonly T[]) => readonly Rejection<T>[] | Promise<readonly Rejection<T>[]>;
 
 /** What became of the items that were accepted before a `flush()`. */
 export interface FlushResult {

@@ -52,7 +52,7 @@ export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
       return Number(value);
     }
     logger.warn(
-      `Expected \`${key}\` to be an integer from ${minimum} to ${MAX_NUMBER}, got ${String(value)}. Using ${fallback}.`,
+      `Expected \`${key}\` to be an integer from ${minimum} to ${MAX_NUMBER}, got ${shown(value)}. Using ${fallback}.`,
     );
     return fallback;
   };
@@ -68,4 +68,10 @@ export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
     capturePayloads: config.capturePayloads ?? false,
     logger,
   };
+}
+
+/** A number or a text as it is written in code; of anything else only its type, which is always safe to read. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "number" ? String(value) : typeof value;
 }

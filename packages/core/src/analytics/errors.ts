@@ -104,7 +104,7 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
 /** The message of anything that can be thrown; never throws itself. */
 export function errorMessage(error: unknown): string {
   try {
-    return error instanceof Error ? String(error.message) : String(error);
+    return String(error instanceof Error ? error.message : error);
   } catch {
     return "an error that cannot be shown as text";
   }

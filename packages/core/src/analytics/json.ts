@@ -33,7 +33,8 @@ function stringify(value: unknown): string | undefined {
 function stringifyWithBigints(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
-  } catch {
+  } catch (error) {
+    if (!errorMessage(error).includes("BigInt")) throw error;
     return JSON.stringify(value, (_key, part: unknown) =>
       typeof part === "bigint" ? part.toString() : part,
     );

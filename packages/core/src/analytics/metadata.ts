@@ -12,7 +12,7 @@ const label = z.string().optional();
 const attributes = z.record(z.string(), z.unknown()).optional();
 const startedAt = z.number().min(0).optional();
 
-const parties = {
+const partyFields = {
   clientName: label,
   clientVersion: label,
   serverName: label,
@@ -47,7 +47,7 @@ export const toolCallMetadataSchema = z.object({
   requestId: z.union([z.string(), z.number()]).optional(),
   traceId: label,
   parentSpanId: label,
-  ...parties,
+  ...partyFields,
   /** Stored only with `capturePayloads`. */
   arguments: z.unknown().optional(),
   /** Stored only with `capturePayloads`. */
@@ -57,7 +57,7 @@ export const toolCallMetadataSchema = z.object({
 });
 
 /** What a caller says of a session; every field may be missing. */
-export const sessionDetailsSchema = z.object({ startedAt, ...parties, attributes });
+export const sessionDetailsSchema = z.object({ startedAt, ...partyFields, attributes });
 
 export const sessionIdSchema = z.string().min(1);
 
@@ -154,7 +154,7 @@ export function toSessionEnd(sessionId: string, reason: string | null, now: numb
   };
 }
 
-type Parties = Pick<z.output<typeof sessionDetailsSchema>, keyof typeof parties>;
+type Parties = Pick<z.output<typeof sessionDetailsSchema>, keyof typeof partyFields>;
 
 function toPartyColumns(parties: Parties) {
   return {

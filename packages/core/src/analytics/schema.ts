@@ -8,15 +8,23 @@
 import { sql } from "drizzle-orm";
 import { index, integer, real, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core";
 
-/** How a tool call ended. One list for the column, the validation and the type. */
+/** How a tool call ended, as its client saw it. One list for the column, the validation and the type. */
 export const TOOL_CALL_STATUSES = [
+  /** The tool answered. */
   "success",
+  /** The tool ran and failed: it threw, or its result says `isError`. */
   "error",
+  /** The tool never ran: unknown or disabled, or its arguments or the request were refused. */
   "rejected",
+  /** The client withdrew the call. */
   "cancelled",
+  /** Somebody's time limit passed first. */
   "timeout",
+  /** The answer asks for input; the call goes on as another request (MCP 2026-07-28). */
   "input_required",
+  /** The answer is a handle to a task that goes on. */
   "task",
+  /** The process died while the call ran. */
   "abandoned",
 ] as const;
 
@@ -136,20 +144,25 @@ export const sessionSummaries = sqliteView("v_sessions", {
   clientVersion: text("client_version"),
   serverName: text("server_name"),
   serverVersion: text("server_version"),
+  protocolVersion: text("protocol_version"),
   transport: text("transport"),
   calls: integer("calls").notNull(),
   failures: integer("failures").notNull(),
   lastCallAt: integer("last_call_at_ms"),
 }).as(sql`
   select id, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
-         client_name, client_version, server_name, server_version, transport,
+         client_name, client_version, server_name, server_version, protocol_version, transport,
          (select count(*) from tool_calls where session_id = sessions.id) as calls,
          (select count(*) from tool_calls where session_id = sessions.id and ${failed}) as failures,
          (select max(started_at_ms) from tool_calls where session_id = sessions.id) as last_call_at_ms
   from sessions`);
 
-/** `v_errors`: the calls that failed, with an ISO 8601 time for readers. */
+/**
+ * `v_errors`: the calls that failed, with an ISO 8601 time for readers. A call that does not name its
+ * client or server takes the session's.
+ */
 export const failedCalls = sqliteView("v_errors", {
+  sequence: integer("sequence").notNull(),
   id: text("id").notNull(),
   startedAtUtc: text("started_at_utc").notNull(),
   startedAt: integer("started_at_ms").notNull(),
@@ -159,14 +172,17 @@ export const failedCalls = sqliteView("v_errors", {
   errorCode: integer("error_code"),
   errorMessage: text("error_message"),
   durationMs: real("duration_ms").notNull(),
+  requestId: text("request_id"),
   sessionId: text("session_id"),
   clientName: text("client_name"),
   serverName: text("server_name"),
 }).as(sql`
-  select id, strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') as started_at_utc,
-         started_at_ms, tool_name, status, error_type, error_code, error_message, duration_ms,
-         session_id, client_name, server_name
-  from tool_calls
+  select sequence, call.id,
+         strftime('%Y-%m-%dT%H:%M:%fZ', call.started_at_ms / 1000.0, 'unixepoch') as started_at_utc,
+         call.started_at_ms, tool_name, status, error_type, error_code, error_message, duration_ms,
+         request_id, session_id, coalesce(call.client_name, session.client_name) as client_name,
+         coalesce(call.server_name, session.server_name) as server_name
+  from tool_calls as call left join sessions as session on session.id = call.session_id
   where ${failed}`);
 
 export type ToolCall = typeof toolCalls.$inferSelect;

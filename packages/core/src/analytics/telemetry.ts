@@ -172,6 +172,11 @@ export class TelemetryService implements AsyncDisposable {
     return this.shutdown().then(() => undefined);
   }
 
+  /** Whether anything is recorded: neither `enabled: false` nor `TOOLMETER_DISABLED` says otherwise. */
+  get isEnabled(): boolean {
+    return this.#config.enabled;
+  }
+
   /** A snapshot of what was accepted, written and dropped. */
   get stats(): TelemetryStats {
     return {

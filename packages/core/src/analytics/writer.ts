@@ -15,7 +15,7 @@ export type TelemetryRecord =
   | { readonly kind: "recorder_end"; readonly row: RecorderEnd };
 
 /** The end of every session that a recorder opened and nobody ended. */
-export type RecorderEnd = {
+type RecorderEnd = {
   readonly recorderId: string;
   readonly endedAt: number;
   readonly reason: string;
@@ -23,8 +23,12 @@ export type RecorderEnd = {
 
 export type RecordRejection = Rejection<TelemetryRecord>;
 
-/** Where batches go: the seam between the service and the database. See `Write` for its promises. */
+/** Where batches go: the seam between the service and the database. */
 export interface RecordWriter {
+  /**
+   * Stores a batch whole and in order, and returns the records that can never be stored. Throws or
+   * rejects if it stored nothing; the batch then comes again.
+   */
   write(
     batch: readonly TelemetryRecord[],
   ): readonly RecordRejection[] | Promise<readonly RecordRejection[]>;
@@ -105,7 +109,8 @@ export class Writer implements RecordWriter {
       try {
         this.#applyRecord(record, statements, noted);
       } catch (error) {
-        if (!isRecordsFault(error)) throw error;
+        // Without its transaction (a trigger may undo it) the rest of the batch would be stored row by row.
+        if (!isRecordsFault(error) || !this.#client.inTransaction) throw error;
         rejections.push({ item: record, error: toAnalyticsError(error, this.#path) });
       }
     }

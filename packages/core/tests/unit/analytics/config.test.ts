@@ -20,6 +20,10 @@ const NUMBERS = [
   "maxPayloadLength",
 ] as const;
 
+function explode(): never {
+  throw new Error("logger");
+}
+
 /** The configuration of a caller whom no compiler checks, and what was logged of it. */
 function resolveUnchecked(options: Record<string, unknown>) {
   const logger = memoryLogger();
@@ -128,9 +132,6 @@ describe("resolveConfig()", () => {
   );
 
   test("contains a logger that throws, for its own warnings too", () => {
-    const explode = () => {
-      throw new Error("logger");
-    };
     const logger = { debug: explode, info: explode, warn: explode, error: explode };
     const config = resolveConfig({ batchSize: -1, logger });
     expect(config.batchSize).toBe(50);

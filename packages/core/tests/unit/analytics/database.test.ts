@@ -48,11 +48,14 @@ const forbidden = (file: string) =>
 const cannotOpen = (file: string) =>
   `Expected to open or create the file, but the system refused. Check that its directory allows it, or choose another path (${file}: unable to open database file).`;
 
-/** Every file of a directory with its content. */
+/** Everything in a directory; the files with their content. */
 function contents(directory: string) {
-  return readdirSync(directory)
-    .toSorted()
-    .map((name) => [name, readFileSync(join(directory, name)).toString("base64")]);
+  return Object.fromEntries(
+    readdirSync(directory, { withFileTypes: true }).map((entry) => [
+      entry.name,
+      entry.isFile() && readFileSync(join(directory, entry.name), "base64"),
+    ]),
+  );
 }
 
 describe("the default path", () => {
@@ -62,16 +65,6 @@ describe("the default path", () => {
     platform?: string;
     expected: string;
   }[] = [
-    {
-      name: "is the file that TOOLMETER_DB names",
-      env: { TOOLMETER_DB: "named/calls.db", XDG_DATA_HOME: "data" },
-      expected: "named/calls.db",
-    },
-    {
-      name: "is in XDG_DATA_HOME",
-      env: { XDG_DATA_HOME: "data" },
-      expected: "data/toolmeter/analytics.db",
-    },
     {
       name: "is in ~/.local/share, where neither is set",
       env: {},
@@ -115,11 +108,23 @@ describe("the default path", () => {
     expect(existsSync(directory.file(expected))).toBe(true);
   });
 
-  test("is TOOLMETER_DB as it is when the database is opened, made absolute", () => {
+  test("is the file that TOOLMETER_DB names, made absolute, whatever XDG_DATA_HOME says", () => {
     using directory = temporaryDirectory();
-    using _ = environment({ TOOLMETER_DB: `${directory.path}/a/../b.db` });
+    using _ = environment({
+      TOOLMETER_DB: `${directory.path}/a/../b.db`,
+      XDG_DATA_HOME: directory.file("data"),
+    });
     using db = createAnalyticsDb();
     expect(db.path).toBe(directory.file("b.db"));
+  });
+
+  test("is in XDG_DATA_HOME, where TOOLMETER_DB is not set or empty", () => {
+    using directory = temporaryDirectory();
+    for (const TOOLMETER_DB of [undefined, ""]) {
+      using _ = environment({ TOOLMETER_DB, XDG_DATA_HOME: directory.path });
+      using db = createAnalyticsDb();
+      expect(db.path).toBe(directory.file("toolmeter/analytics.db"));
+    }
   });
 });
 
@@ -281,6 +286,7 @@ describe("createAnalyticsDb refuses", () => {
   const cases: {
     name: string;
     make: (file: string) => void;
+    path?: string;
     code: string;
     message: (file: string) => string;
   }[] = [
@@ -290,6 +296,14 @@ describe("createAnalyticsDb refuses", () => {
       code: "is_directory",
       message: (file) =>
         `Expected a file, but ${file} is a directory. Name a file in it, such as ${file}/analytics.db.`,
+    },
+    {
+      name: "a path through a file",
+      make: (file) => writeFileSync(join(file, ".."), ""),
+      path: "file/a.db",
+      code: "cannot_open",
+      message: (file) =>
+        `Expected to make the directory ${join(file, "..")}, but the system refused. Make it, or choose another path.`,
     },
     {
       name: "a text file",
@@ -329,17 +343,17 @@ describe("createAnalyticsDb refuses", () => {
       message: newer,
     },
   ];
-  test.each(cases)("$name", ({ make, code, message }) => {
+  test.each(cases)("$name", ({ make, path, code, message }) => {
     using directory = temporaryDirectory();
-    const file = directory.file("a.db");
+    const file = directory.file(path ?? "a.db");
     make(file);
-    const before = statSync(file).isFile() && contents(directory.path);
+    const before = contents(directory.path);
     expect(failureOf(() => createAnalyticsDb(file))).toEqual({
       code,
       path: file,
       message: message(file),
     });
-    expect(statSync(file).isFile() && contents(directory.path)).toEqual(before);
+    expect(contents(directory.path)).toEqual(before);
   });
 
   const foreign = [

@@ -1,5 +1,6 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { toJsonText } from "../../../src/analytics/json.ts";
 
 const ROOMY = 65_536;
@@ -30,6 +31,10 @@ function nested(depth: number): unknown {
   let value: unknown = "bottom";
   for (let i = 0; i < depth; i++) value = { value };
   return value;
+}
+
+function withoutMinusZero(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 /** What the text says, parsed. Fails if there is none, or if it is not JSON. */
@@ -114,6 +119,28 @@ describe("toJsonText()", () => {
     expect(stored(value)).toEqual({ $unserializable: expect.stringContaining(reason) });
   });
 
+  // To overflow the stack takes about a second, in which the host stands still.
+  test("does not try a value that it cannot read a second time, unless it holds a bigint", () => {
+    let tries = 0;
+    const value = {
+      toJSON: () => {
+        tries += 1;
+        throw new RangeError("too deep");
+      },
+    };
+    expect(stored(value)).toEqual({ $unserializable: "too deep" });
+    expect(tries).toBe(1);
+  });
+
+  test("goes as deep as SQLite's JSON functions do, and no deeper", () => {
+    using db = new Database(":memory:");
+    const isValid = db.query<{ valid: number }, [string]>("select json_valid(?) as valid");
+    expect(toJsonText(nested(1_000), ROOMY)).toBe(JSON.stringify(nested(1_000)));
+    expect(isValid.get(JSON.stringify(nested(1_000)))).toEqual({ valid: 1 });
+    expect(isValid.get(JSON.stringify(nested(1_001)))).toEqual({ valid: 0 });
+    expect(stored(nested(1_001))).toEqual({ $unserializable: "more than 1000 levels deep" });
+  });
+
   test("keeps a `__proto__` key as data and pollutes nothing", () => {
     const text = '{"__proto__":{"polluted":true}}';
     expect(toJsonText(JSON.parse(text), ROOMY)).toBe(text);
@@ -121,8 +148,10 @@ describe("toJsonText()", () => {
   });
 
   test("round-trips any JSON value", () => {
+    // Without -0, for which JSON has no word.
+    const jsonValue = fc.jsonValue({ noUnicodeString: false }).map(withoutMinusZero);
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      fc.property(jsonValue, (value) => {
         expect(stored(value)).toEqual(value);
       }),
       { numRuns: 500 },

@@ -304,6 +304,7 @@ describe("sessions", () => {
         clientVersion: null,
         serverName: "files",
         serverVersion: null,
+        protocolVersion: null,
         transport: "stdio",
         calls: 2,
         failures: 1,
@@ -448,14 +449,16 @@ describe("bad input", () => {
     ["emoji and right-to-left text", "👩‍👩‍👧 مرحبا"],
   ];
 
-  // Wrong on purpose: the compiler would not let a host do this, but JavaScript does.
-  type Anything = { (...values: unknown[]): void };
-
   test.each(hostile)("%s neither throws nor loses the records around it", async (_name, value) => {
     const { db, telemetry } = serviceOnSqlite({ capturePayloads: true });
-    const record = telemetry.recordToolCall.bind(telemetry) as Anything;
-    const start = telemetry.startSession.bind(telemetry) as Anything;
-    const end = telemetry.endSession.bind(telemetry) as Anything;
+    // JavaScript lets a host do what the compiler would not.
+    const unchecked =
+      (method: "recordToolCall" | "startSession" | "endSession") =>
+      (...values: unknown[]): unknown =>
+        Reflect.apply(telemetry[method], telemetry, values);
+    const record = unchecked("recordToolCall");
+    const start = unchecked("startSession");
+    const end = unchecked("endSession");
     telemetry.recordToolCall({ ...CALL, toolName: "before" });
     record(value);
     for (const field of Object.keys(FIELDS)) record({ ...CALL, [field]: value });

@@ -1,0 +1,61 @@
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/analytics/migrations.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const PROCESSES = 8;
+const ROUNDS = 50;
+
+test(`${PROCESSES} processes open one new file at once, ${ROUNDS} times, and none fails`, async () => {
+  using directory = temporaryDirectory();
+  const children = await Promise.all(Array.from({ length: PROCESSES }, startChild));
+  try {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const file = directory.file(`${round}.db`);
+      const answers = children.map((child) => child.answer());
+      for (const child of children) child.send(file);
+      expect(await Promise.all(answers)).toEqual(Array(PROCESSES).fill(null));
+      expect(lookInto(file)).toEqual({
+        applicationId: APPLICATION_ID,
+        version: SCHEMA_VERSION,
+        migrations: SCHEMA_VERSION,
+        integrity: "ok",
+      });
+    }
+  } finally {
+    for (const child of children) child.kill();
+  }
+}, 60_000);
+
+/** A process that has loaded everything and waits for the name of a file. */
+async function startChild() {
+  let answered = Promise.withResolvers<unknown>();
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "programs/open-on-demand.ts")], {
+    ipc: (message: unknown) => answered.resolve(message),
+    onExit: (_child, exitCode) => answered.reject(new Error(`ended with ${exitCode}`)),
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  expect(await answered.promise).toBe("ready");
+  return {
+    send: (file: string) => child.send(file),
+    answer: () => (answered = Promise.withResolvers()).promise,
+    kill: () => {
+      answered = Promise.withResolvers();
+      answered.promise.catch(() => undefined);
+      child.kill();
+    },
+  };
+}
+
+function lookInto(file: string) {
+  using client = new Database(file);
+  const value = (sql: string) => client.query(sql).values()[0]?.[0];
+  return {
+    applicationId: value("pragma application_id"),
+    version: value("pragma user_version"),
+    migrations: value("select count(*) from __drizzle_migrations"),
+    integrity: value("pragma integrity_check"),
+  };
+}

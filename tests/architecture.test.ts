@@ -1,0 +1,121 @@
+/** The walls of the house, read from its source: who may import whom. */
+import { describe, expect, test } from "bun:test";
+import { dirname, join } from "node:path";
+
+const root = join(import.meta.dir, "..");
+const core = join(root, "packages/core");
+const transpiler = new Bun.Transpiler({ loader: "ts" });
+
+/**
+ * What each file of the core imports when it runs; types cost nothing and are not counted. Whoever adds a
+ * line here adds a door: `telemetry → batcher, writer, metadata → schema`, never back.
+ */
+const ROOMS: Record<string, readonly string[]> = {
+  "batcher.ts": [],
+  "config.ts": ["./database.ts", "./logger.ts"],
+  "database.ts": [
+    "./errors.ts",
+    "./migrations.ts",
+    "./schema.ts",
+    "bun:sqlite",
+    "drizzle-orm/bun-sqlite",
+    "node:fs",
+    "node:os",
+    "node:path",
+  ],
+  "errors.ts": ["bun:sqlite"],
+  "index.ts": ["./database.ts", "./errors.ts", "./metadata.ts", "./schema.ts", "./telemetry.ts"],
+  "json.ts": ["./errors.ts"],
+  "logger.ts": [],
+  "metadata.ts": ["./json.ts", "./schema.ts", "zod"],
+  "migrations.gen.ts": ["../../drizzle/0000_init.sql"],
+  "migrations.ts": ["./errors.ts", "./migrations.gen.ts"],
+  "reporter.ts": ["./errors.ts"],
+  "schema.ts": ["drizzle-orm", "drizzle-orm/sqlite-core"],
+  "telemetry.ts": [
+    "./batcher.ts",
+    "./config.ts",
+    "./errors.ts",
+    "./metadata.ts",
+    "./reporter.ts",
+    "./writer.ts",
+    "zod",
+  ],
+  "writer.ts": ["./errors.ts", "./schema.ts", "drizzle-orm"],
+};
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+async function sources(pattern: string, cwd: string): Promise<readonly Source[]> {
+  const paths = [...new Bun.Glob(pattern).scanSync({ cwd })]
+    .filter((path) => !path.includes("node_modules") && !path.endsWith(".d.ts"))
+    .toSorted();
+  return Promise.all(
+    paths.map(async (path) => ({ path, text: await Bun.file(join(cwd, path)).text() })),
+  );
+}
+
+/** What is imported when the file runs. */
+function runtimeImports({ text }: Source): readonly string[] {
+  return [...new Set(transpiler.scanImports(text).map(({ path }) => path))].toSorted();
+}
+
+/** Everything that an import or export statement names, types too. */
+function namedModules({ text }: Source): readonly string[] {
+  return [...text.matchAll(/\b(?:from|import|import\() ?"([^"]+)"/g)].map(([, name]) => name ?? "");
+}
+
+const isOurs = (name: string) => name.startsWith(".");
+const analytics = await sources("**/*.ts", join(core, "src/analytics"));
+
+describe("packages/core", () => {
+  test("has the rooms and the doors that are listed here, no more and no fewer", () => {
+    const found = analytics.map((source) => [source.path, runtimeImports(source)] as const);
+    expect(Object.fromEntries(found)).toEqual(ROOMS);
+  });
+
+  test.each(["batcher.ts", "schema.ts"])("%s needs nothing of ours, not even a type", (path) => {
+    const source = analytics.find((candidate) => candidate.path === path);
+    expect(source && namedModules(source).filter(isOurs)).toEqual([]);
+  });
+
+  test.each([
+    ["telemetry.ts", ["index.ts"]],
+    ["index.ts", []],
+    ["bun:sqlite", ["database.ts", "errors.ts"]],
+    ["migrations.gen.ts", ["migrations.ts"]],
+  ])("%s is imported by %p only", (name, importers) => {
+    const found = analytics.filter((source) =>
+      runtimeImports(source).some((path) => path === name || path.endsWith(`/${name}`)),
+    );
+    expect(found.map(({ path }) => path)).toEqual(importers);
+  });
+
+  test("does not know that there is a network", () => {
+    const words =
+      /\b(?:fetch|WebSocket|EventSource|XMLHttpRequest)\b|\bBun\s*\.\s*(?:connect|dns|fetch|listen|redis|RedisClient|s3|S3Client|serve|sql|SQL|udpSocket)\b/;
+    // What is left is code: comments and types are gone.
+    const code = analytics.map(({ path, text }) => ({
+      path,
+      found: words.exec(transpiler.transformSync(text))?.[0],
+    }));
+    expect(code.filter(({ found }) => found !== undefined)).toEqual([]);
+  });
+});
+
+test("siblings import the core by the name of its package", async () => {
+  const siblings = await sources("{packages,examples,bench}/**/*.ts", root);
+  const throughTheWall = siblings
+    .filter(({ path }) => !path.startsWith("packages/core/"))
+    .flatMap((source) =>
+      namedModules(source)
+        .map((name) => (isOurs(name) ? join(root, dirname(source.path), name) : name))
+        .filter((name) => name.startsWith(core) || name.startsWith("@toolmeter/core/"))
+        .map((name) => `${source.path} → ${name}`),
+    );
+  expect(siblings.length).toBeGreaterThan(analytics.length);
+  expect(throughTheWall).toEqual([]);
+});
