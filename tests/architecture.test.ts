@@ -12,23 +12,23 @@ const transpiler = new Bun.Transpiler({ loader: "ts" });
  */
 const ROOMS: Record<string, readonly string[]> = {
   "batcher.ts": [],
-  "config.ts": ["./database.ts", "./logger.ts"],
+  "config.ts": ["./environment.ts", "./logger.ts"],
   "database.ts": [
+    "./environment.ts",
     "./errors.ts",
     "./migrations.ts",
     "./schema.ts",
     "bun:sqlite",
     "drizzle-orm/bun-sqlite",
     "node:fs",
-    "node:os",
     "node:path",
   ],
+  "environment.ts": ["node:os", "node:path"],
   "errors.ts": ["bun:sqlite"],
   "index.ts": ["./database.ts", "./errors.ts", "./metadata.ts", "./schema.ts", "./telemetry.ts"],
   "json.ts": ["./errors.ts"],
   "logger.ts": [],
   "metadata.ts": ["./json.ts", "./schema.ts", "zod"],
-  "migrations.gen.ts": ["../../drizzle/0000_init.sql"],
   "migrations.ts": ["./errors.ts", "./migrations.gen.ts"],
   "reporter.ts": ["./errors.ts"],
   "schema.ts": ["drizzle-orm", "drizzle-orm/sqlite-core"],
@@ -73,7 +73,9 @@ const analytics = await sources("**/*.ts", join(core, "src/analytics"));
 
 describe("packages/core", () => {
   test("has the rooms and the doors that are listed here, no more and no fewer", () => {
-    const found = analytics.map((source) => [source.path, runtimeImports(source)] as const);
+    const found = analytics
+      .filter(({ path }) => !path.endsWith(".gen.ts"))
+      .map((source) => [source.path, runtimeImports(source)] as const);
     expect(Object.fromEntries(found)).toEqual(ROOMS);
   });
 

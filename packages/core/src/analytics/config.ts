@@ -1,4 +1,4 @@
-import { isDisabledByEnvironment } from "./database.ts";
+import { isDisabled } from "./environment.ts";
 import { type Logger, containLogger, stderrLogger } from "./logger.ts";
 import type { RecordWriter } from "./writer.ts";
 
@@ -64,7 +64,7 @@ export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
     maxQueueSize,
     shutdownTimeoutMs: number("shutdownTimeoutMs"),
     maxPayloadLength: number("maxPayloadLength"),
-    enabled: config.enabled ?? !isDisabledByEnvironment(),
+    enabled: config.enabled ?? !isDisabled(),
     capturePayloads: config.capturePayloads ?? false,
     logger,
   };

@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
+import { databasePath, isDisabled } from "./environment.ts";
 import { AnalyticsError, isBusy, toAnalyticsError } from "./errors.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 import * as schema from "./schema.ts";
@@ -53,7 +53,7 @@ const PRAGMAS = [
  * @throws AnalyticsError that says what was expected, what was found and the way out.
  */
 export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {}): AnalyticsDb {
-  const file = resolvePath(path ?? (process.env["TOOLMETER_DB"] || defaultPath()));
+  const file = resolvePath(path ?? databasePath());
   let client: Database | undefined;
   try {
     client = openFile(file);
@@ -65,26 +65,10 @@ export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {
   }
 }
 
-/** Whether the environment switches recording off: `TOOLMETER_DISABLED` set to anything but `0` or `false`. */
-export function isDisabledByEnvironment(): boolean {
-  return !["", "0", "false"].includes(process.env["TOOLMETER_DISABLED"] ?? "");
-}
-
-/** `analytics.db` in the per-user data directory of the platform. */
-function defaultPath(): string {
-  const home = homedir();
-  const dataHome = {
-    darwin: join(home, "Library", "Application Support"),
-    win32: process.env["LOCALAPPDATA"] || join(home, "AppData", "Local"),
-  }[process.platform as string];
-  const xdgDataHome = process.env["XDG_DATA_HOME"] || join(home, ".local", "share");
-  return join(dataHome ?? xdgDataHome, "toolmeter", "analytics.db");
-}
-
 function resolvePath(path: string): string {
   if (path === MEMORY) return MEMORY;
   const file = resolve(path);
-  return isDisabledByEnvironment() && !existsSync(file) ? MEMORY : file;
+  return isDisabled() && !existsSync(file) ? MEMORY : file;
 }
 
 function openFile(file: string): Database {

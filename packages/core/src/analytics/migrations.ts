@@ -78,7 +78,7 @@ export function migrate(client: Database, path: string): void {
 }
 
 /** drizzle's hash of a migration: SHA-256 of its file. */
-export function migrationHash(migration: Migration): string {
+function migrationHash(migration: Migration): string {
   return new Bun.CryptoHasher("sha256").update(migration.sql).digest("hex");
 }
 

@@ -99,7 +99,9 @@ beforeEach(() => {
   jest.useFakeTimers();
 });
 
-afterEach(() => {
+afterEach(async () => {
+  // What a test has scheduled must not run in the next one.
+  await turn(2);
   jest.useRealTimers();
   mock.restore();
 });

@@ -211,13 +211,15 @@ describe("toToolCallRow()", () => {
   });
 
   test("gives ids that are unique and rise with time, within one millisecond too", () => {
-    const ids = [NOW, NOW + 1, NOW + 2].flatMap((now) =>
+    // Milliseconds of its own: in each of them an id has room for some 2,000 successors.
+    const milliseconds = [1, 2, 3].map((i) => NOW + 1_000_000 + i);
+    const ids = milliseconds.flatMap((now) =>
       Array.from({ length: 2_000 }, () => rowOf(CALL, NO_PAYLOADS, now).id),
     );
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids).toEqual(ids.toSorted());
-    const milliseconds = ids.map((id) => Number.parseInt(id.replace("-", "").slice(0, 12), 16));
-    expect(new Set(milliseconds)).toEqual(new Set([NOW, NOW + 1, NOW + 2]));
+    const read = ids.map((id) => Number.parseInt(id.replace("-", "").slice(0, 12), 16));
+    expect([...new Set(read)]).toEqual(milliseconds);
   });
 });
 

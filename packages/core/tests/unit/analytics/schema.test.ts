@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { getTableConfig } from "drizzle-orm/sqlite-core";
 import * as fc from "fast-check";
 import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database.ts";
 import {
@@ -347,4 +348,11 @@ describe("a row", () => {
     });
     await fc.assert(property);
   });
+});
+
+test("a call refers to its session, for tools that follow foreign keys", () => {
+  const [key] = getTableConfig(toolCalls).foreignKeys;
+  const reference = key?.reference();
+  expect(reference?.foreignTable).toBe(sessions);
+  expect(reference?.columns).toEqual([toolCalls.sessionId]);
 });

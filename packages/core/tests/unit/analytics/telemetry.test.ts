@@ -616,6 +616,7 @@ describe("shutdown()", () => {
 describe("switched off", () => {
   test("every method is a no-op", async () => {
     const { telemetry, writer, logger } = serviceOnMemoryWriter({ enabled: false });
+    expect(telemetry.isEnabled).toBe(false);
     telemetry.startSession("s");
     for (let i = 0; i < 100; i++) telemetry.recordToolCall(CALL);
     telemetry.endSession("s");

@@ -77,7 +77,7 @@ describe("Writer.write", () => {
     await store.writer.write(batch);
     const once = stored(store.db);
     expect([once.calls.length, once.sessions.length]).toEqual([2, 2]);
-    await store.writer.write(batch);
+    expect(await store.writer.write(batch)).toEqual([]);
     expect(stored(store.db)).toEqual(once);
   });
 
