@@ -39,7 +39,6 @@ const ROOMS: Record<string, readonly string[]> = {
     "./metadata.ts",
     "./reporter.ts",
     "./writer.ts",
-    "zod",
   ],
   "writer.ts": ["./errors.ts", "./schema.ts", "drizzle-orm"],
 };

@@ -230,7 +230,7 @@ export class Batcher<T> {
     this.#failures += 1;
     if (this.#isExpired) this.#giveUp(this.#queue.splice(0));
     this.#retryMs = retryMs(this.#failures);
-    this.#options.observer.failed(error, this.#failures, this.#retryMs);
+    this.#options.observer.failed(error, this.#failures, this.#pauseMs);
     // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
     // from inside it is answered by this failure instead of causing the next one.
     this.#dueTarget = 0;

@@ -19,7 +19,10 @@ export interface TelemetryConfig {
   readonly enabled?: boolean;
   /** Whether `arguments` and `result` of calls are stored. @default false */
   readonly capturePayloads?: boolean;
-  /** Longest JSON text stored of one payload, in characters. Minimum: 0. @default 65_536 */
+  /**
+   * Longest JSON text of one payload that is stored whole, in characters; of a longer one, this much of
+   * its beginning. Minimum: 0. @default 65_536
+   */
   readonly maxPayloadLength?: number;
   /** Where the service reports. @default warnings and errors on stderr */
   readonly logger?: Logger;

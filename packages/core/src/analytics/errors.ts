@@ -44,6 +44,15 @@ export class AnalyticsError extends Error {
   }
 }
 
+/** The code of an `AnalyticsError`, or `undefined` of anything else. Even to look at an error may throw. */
+export function analyticsErrorCode(error: unknown): AnalyticsErrorCode | undefined {
+  try {
+    return error instanceof AnalyticsError ? error.code : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** SQLite's primary result codes (https://sqlite.org/rescode.html) that have a way out of their own. */
 const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
   5: [
@@ -69,6 +78,10 @@ const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
   14: [
     "cannot_open",
     "Expected to open or create the file, but the system refused. Check that its directory allows it, or choose another path",
+  ],
+  15: [
+    "locked",
+    "Expected to begin write-ahead logging, but other processes begin it at the same time. Try again",
   ],
   26: [
     "not_a_database",

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z, ZodError } from "zod";
 import { toJsonText } from "./json.ts";
 import { type Session, type ToolCall, TOOL_CALL_STATUSES } from "./schema.ts";
 
@@ -10,7 +10,8 @@ export const MAX_ATTRIBUTES_LENGTH = 16_384;
 const count = z.int().min(0).optional();
 const label = z.string().optional();
 const attributes = z.record(z.string(), z.unknown()).optional();
-const startedAt = z.number().min(0).optional();
+/** Up to the end of the year 9999, the last that SQLite's date functions know. */
+const startedAt = z.number().min(0).max(253_402_300_799_999).optional();
 
 const partyFields = {
   clientName: label,
@@ -181,4 +182,13 @@ function cut(text: string, maxLength: number): string {
   // By way of bytes: a slice alone would keep the whole of a huge text in memory.
   const copy = Buffer.from(text.slice(0, maxLength)).toString();
   return copy.replaceAll("\0", "\ufffd");
+}
+
+/** What zod found wrong, in lines for people; any other error as it is. Even to look at one may throw. */
+export function explainRefusal(error: unknown): unknown {
+  try {
+    return error instanceof ZodError ? z.prettifyError(error) : error;
+  } catch {
+    return error;
+  }
 }

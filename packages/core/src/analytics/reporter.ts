@@ -1,5 +1,5 @@
 import type { RecordRejection } from "./writer.ts";
-import { AnalyticsError, errorMessage } from "./errors.ts";
+import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
 /** At most one warning of a kind in this time, in milliseconds, of what can happen with every call. */
@@ -59,7 +59,7 @@ export class Reporter {
 
   rejected({ error }: RecordRejection): void {
     const text = errorMessage(error);
-    if (error instanceof AnalyticsError && error.code === "unknown_session") {
+    if (analyticsErrorCode(error) === "unknown_session") {
       this.#logger.info(text);
     } else this.#atMostEveryMinute("The database refused a record", text);
   }
@@ -74,6 +74,9 @@ export class Reporter {
 
   ended(remaining: number): void {
     this.#endOverflow();
+    for (const [kind, { count }] of this.#quiet) {
+      if (count > 0) this.#logger.warn(`${kind}: ${count} more since the last warning.`);
+    }
     if (remaining === 0) this.#logger.info("Shut down; everything is written.");
     else this.#logger.error(`Shut down in time, but ${remaining} records could not be written.`);
   }

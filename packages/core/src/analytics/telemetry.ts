@@ -1,11 +1,11 @@
-import { z, ZodError } from "zod";
 import { Batcher, type FlushResult, type Rejection } from "./batcher.ts";
 import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./config.ts";
 import type { AnalyticsDb } from "./database.ts";
-import { AnalyticsError, errorMessage } from "./errors.ts";
+import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
+  explainRefusal,
   sessionDetailsSchema,
   sessionIdSchema,
   sessionReasonSchema,
@@ -203,7 +203,7 @@ export class TelemetryService implements AsyncDisposable {
 
   #refuse(what: string, error: unknown): void {
     this.#dropped.invalid += 1;
-    this.#reporter.refused(what, error instanceof ZodError ? z.prettifyError(error) : error);
+    this.#reporter.refused(what, explainRefusal(error));
   }
 
   #onWritten(
@@ -228,6 +228,5 @@ export class TelemetryService implements AsyncDisposable {
 }
 
 function dropReason(error: unknown): DropReason {
-  const isUnknown = error instanceof AnalyticsError && error.code === "unknown_session";
-  return isUnknown ? "unknown_session" : "unwritable";
+  return analyticsErrorCode(error) === "unknown_session" ? "unknown_session" : "unwritable";
 }

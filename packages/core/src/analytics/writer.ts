@@ -3,7 +3,13 @@ import { getTableColumns, getTableName } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Rejection } from "./batcher.ts";
 import type { AnalyticsDb } from "./database.ts";
-import { AnalyticsError, isBusy, primaryResultCode, toAnalyticsError } from "./errors.ts";
+import {
+  AnalyticsError,
+  analyticsErrorCode,
+  isBusy,
+  primaryResultCode,
+  toAnalyticsError,
+} from "./errors.ts";
 import type { SessionEnd, SessionRow, ToolCallRow } from "./metadata.ts";
 import { sessions, toolCalls } from "./schema.ts";
 
@@ -160,7 +166,7 @@ export class Writer implements RecordWriter {
  * session, or a value that cannot be bound. Each undoes its own statement and leaves the transaction whole.
  */
 function isRecordsFault(error: unknown): boolean {
-  if (error instanceof AnalyticsError) return error.code === "unknown_session";
+  if (analyticsErrorCode(error) === "unknown_session") return true;
   return error instanceof TypeError || [18, 19, 20].includes(primaryResultCode(error) ?? -1);
 }
 

@@ -283,6 +283,7 @@ describe("toolCallMetadataSchema", () => {
     ["a negative duration", { durationMs: -0.1 }],
     ["a duration as text", { durationMs: "5" }],
     ["a duration as bigint", { durationMs: 5n }],
+    ["a start after the year 9999", { startedAt: 253_402_300_800_000 }],
     ["a negative start", { startedAt: -1 }],
     ["a start of NaN", { startedAt: Number.NaN }],
     ["a start as a date", { startedAt: new Date(0) }],
@@ -333,7 +334,7 @@ describe("toolCallMetadataSchema", () => {
       {
         toolName: text.filter((name) => name !== ""),
         durationMs: duration,
-        startedAt: fc.double({ min: 0, max: 8.64e15, noNaN: true }),
+        startedAt: fc.double({ min: 0, max: 253_402_300_799_999, noNaN: true }),
         status: fc.constantFrom(...TOOL_CALL_STATUSES),
         errorCode: fc.maxSafeInteger(),
         errorMessage: text,

@@ -170,6 +170,16 @@ describe("what can happen with every call", () => {
     },
   );
 
+  test("what was not told is told at the end", () => {
+    const { reporter, lines } = setUp();
+    for (let i = 0; i < 3; i++) reporter.afterShutdown();
+    reporter.ended(0);
+    expect(lines.slice(1)).toEqual([
+      "warn: Ignored a record: 2 more since the last warning.",
+      "info: Shut down; everything is written.",
+    ]);
+  });
+
   test("is told for each kind of its own", () => {
     const { reporter, lines } = setUp();
     for (const [, happen] of kinds) happen(reporter);

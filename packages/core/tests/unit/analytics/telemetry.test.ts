@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import fc from "fast-check";
 import pino from "pino";
 import {
-  type Logger,
   type RecordWriter,
   type TelemetryConfig,
   type TelemetryRecord,
@@ -13,33 +12,11 @@ import {
   sessions,
   toolCalls,
 } from "../../../src/analytics/index.ts";
+import { elapse, turn } from "../../support/event-loop.ts";
+import { memoryLogger } from "../../support/memory-logger.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const CALL: ToolCallMetadata = { toolName: "echo", durationMs: 1.5 };
-
-/** One turn of the event loop, in which a full batch is written. */
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-/** Lets time pass in small steps, with a turn of the event loop after each, as it passes for real. */
-async function elapse(milliseconds: number, step = 50) {
-  for (let passed = 0; passed < milliseconds; passed += step) {
-    jest.advanceTimersByTime(step);
-    await turn();
-  }
-}
-
-/** A logger that keeps what it is told. */
-function memoryLogger() {
-  const lines: string[] = [];
-  const keep = (level: string) => (message: string) => lines.push(`${level}: ${message}`);
-  return {
-    lines,
-    debug: keep("debug"),
-    info: keep("info"),
-    warn: keep("warn"),
-    error: keep("error"),
-  } satisfies Logger & { lines: string[] };
-}
 
 /** The double at the `write(batch)` seam: keeps the batches, fails as often as it is told to. */
 class MemoryWriter implements RecordWriter {
@@ -433,6 +410,15 @@ describe("bad input", () => {
     ["a NUL", "a\0b"],
     ["an object without prototype", Object.assign(Object.create(null), { a: 1 })],
     ["a __proto__ key", JSON.parse('{"__proto__": {"polluted": true}}')],
+    [
+      "a getter that throws a revoked proxy",
+      Object.defineProperty({}, "toolName", {
+        enumerable: true,
+        get: () => {
+          throw revoked.proxy;
+        },
+      }),
+    ],
     [
       "an object that throws null",
       Object.defineProperty({}, "durationMs", {
