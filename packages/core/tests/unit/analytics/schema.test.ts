@@ -271,7 +271,9 @@ describe("a row", () => {
   const text = fc.option(fc.string({ unit: "binary", maxLength: 300 }), { nil: undefined });
   const count = fc.option(fc.maxSafeNat(), { nil: undefined });
   const attributes = fc.option(fc.dictionary(fc.string(), fc.jsonValue()), { nil: undefined });
-  const startedAt = fc.option(fc.double({ min: 0, max: 253_402_300_799_999, noNaN: true }), { nil: undefined });
+  const startedAt = fc.option(fc.double({ min: 0, max: 253_402_300_799_999, noNaN: true }), {
+    nil: undefined,
+  });
   const parties = {
     clientName: text,
     clientVersion: text,
