@@ -158,8 +158,8 @@ describe("Writer.write, while another connection holds the lock,", () => {
     let ticks = 0;
     const interval = setInterval(() => (ticks += 1), 1);
     const write = store.writer.write([call()]);
-    jest.advanceTimersByTime(500);
-    expect(ticks).toBe(500);
+    jest.advanceTimersByTime(250);
+    expect(ticks).toBe(250);
     other.$client.run("rollback");
     expect(toolNames(other)).toEqual([]);
     jest.advanceTimersByTime(20);
@@ -168,7 +168,7 @@ describe("Writer.write, while another connection holds the lock,", () => {
     expect(toolNames(other)).toEqual(["echo"]);
   });
 
-  test("fails after a second, with nothing stored and no timer left", async () => {
+  test("fails after 300 ms, with nothing stored and no timer left", async () => {
     using directory = temporaryDirectory();
     const file = directory.file("a.db");
     using store = open(file);
@@ -176,7 +176,7 @@ describe("Writer.write, while another connection holds the lock,", () => {
     other.$client.run("begin immediate");
     jest.useFakeTimers();
     const outcome = failure(store.writer.write([call()]));
-    jest.advanceTimersByTime(990);
+    jest.advanceTimersByTime(290);
     expect(jest.getTimerCount()).toBe(1);
     jest.advanceTimersByTime(30);
     expect(await outcome).toEqual({
