@@ -1,7 +1,7 @@
 /**
  * What each index of `tool_calls` costs a write and gains a read.
  *
- *   bun bench/indexes.ts [rows=1000000]
+ *   bun bench/indexes.ts [rows=1000000] [candidate …]
  *
  * Every candidate gets a file of its own with the same rows (40 tools, 90 days, sessions of 64 calls, 5 %
  * failures), written in batches of 50 by the same statement. Writes are given as a ratio to the table with
@@ -15,6 +15,7 @@ import { type AnalyticsDb, createAnalyticsDb } from "@toolmeter/core";
 import { median } from "./statistics.ts";
 
 const ROWS = Number(process.argv[2] ?? 1_000_000);
+const WANTED = process.argv.slice(3);
 const ROUNDS = 3;
 const DAYS = 90;
 const NOW = Date.UTC(2026, 10, 1);
@@ -31,6 +32,10 @@ const CANDIDATES: Record<string, readonly string[]> = {
   ],
   "the schema's": [],
 };
+
+const NAMES = Object.keys(CANDIDATES).filter(
+  (name) => WANTED.length === 0 || name === "id only" || WANTED.includes(name),
+);
 
 const WEEK = NOW - 7 * 86_400_000;
 const QUERIES: Record<string, string> = {
@@ -105,8 +110,7 @@ const reads: Record<string, Record<string, string>> = {};
 const sizes = new Map<string, number>();
 try {
   for (let round = 0; round < ROUNDS; round++) {
-    const names = Object.keys(CANDIDATES);
-    const order = [...names.slice(round * 2), ...names.slice(0, round * 2)];
+    const order = [...NAMES.slice(round), ...NAMES.slice(0, round)];
     for (const name of order) {
       const path = join(directory, "bench.db");
       for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
@@ -128,7 +132,7 @@ try {
 
 const base = median(writes.get("id only") ?? []);
 console.log(`${ROWS} rows; a write of "id only" is 1.00 = ${base.toFixed(1)} µs a row\n`);
-for (const name of Object.keys(CANDIDATES)) {
+for (const name of NAMES) {
   const ratio = median(writes.get(name) ?? []) / base;
   const bytes = ((sizes.get(name) ?? 0) - (sizes.get("id only") ?? 0)) / ROWS;
   console.log(`${name}: write ${ratio.toFixed(2)}, +${bytes.toFixed(0)} bytes a row`);

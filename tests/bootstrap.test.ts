@@ -15,6 +15,7 @@ import { join, resolve } from "node:path";
 const PINNED = "1.4.5";
 /** A project that a real Bun can install without a network: its one dependency is its own. */
 const PROJECT = {
+  "node.cjs": "delete process.versions.bun;",
   "package.json": `{ "packageManager": "bun@${PINNED}", "workspaces": ["member"] }`,
   "member/package.json": `{ "name": "member" }`,
   "bun.lock": `{
@@ -23,7 +24,8 @@ const PROJECT = {
     "packages": { "member": ["member@workspace:member"] },
   }`,
 };
-const node = Bun.which("node") ?? process.execPath;
+/** On a machine without Node, Bun stands in for it, and does not say that it is Bun. */
+const node = [Bun.which("node") ?? process.execPath, "-r", "./node.cjs"];
 const workspace = mkdtempSync(join(tmpdir(), "toolmeter bootstrap "));
 let project: string;
 
@@ -70,7 +72,7 @@ const FAKE = ["path"];
 const REAL = ["path", "real"];
 
 function start(args: string[], path: readonly string[] = FAKE, runtime = node) {
-  return Bun.spawn([runtime, join(project, "scripts/bun.mjs"), ...args], {
+  return Bun.spawn([...runtime, join(project, "scripts/bun.mjs"), ...args], {
     cwd: project,
     env: { PATH: path.map((part) => resolve(project, part)).join(":"), HOME: project },
     stdin: "ignore",
@@ -123,7 +125,7 @@ describe("the Bun that is found", () => {
 
   test("is the one that runs the script, if one does", async () => {
     await bunProgram("9.0.0");
-    const { stdout } = await run(["--version"], FAKE, process.execPath);
+    const { stdout } = await run(["--version"], FAKE, [process.execPath]);
     expect(stdout).toBe(`${Bun.version}\n`);
   });
 
@@ -178,7 +180,7 @@ describe("without a Bun", () => {
 
   test("does not wait for a process that was killed while it installed", async () => {
     await npmProgram(PINNED);
-    const gone = Bun.spawn(["true"]);
+    const gone = Bun.spawn([process.execPath, "-e", ""]);
     await gone.exited;
     await Bun.write(join(project, ".tools/lock"), String(gone.pid));
     expect(await run(["run", "x"])).toMatchObject({ exitCode: 0 });

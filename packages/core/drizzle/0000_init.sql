@@ -69,8 +69,8 @@ CREATE VIEW `v_tool_daily` AS
          tool_name,
          count(*) as calls,
          sum(status in ('error', 'rejected', 'timeout', 'abandoned')) as failures,
-         avg(status in ('error', 'rejected', 'timeout', 'abandoned')) as failure_rate,
-         avg(duration_ms) as mean_duration_ms,
-         max(duration_ms) as max_duration_ms
+         round(avg(status in ('error', 'rejected', 'timeout', 'abandoned')), 4) as failure_rate,
+         round(avg(duration_ms), 3) as mean_duration_ms,
+         round(max(duration_ms), 3) as max_duration_ms
   from tool_calls
   group by day, tool_name;

@@ -24,7 +24,10 @@ export interface TelemetryConfig {
    * its beginning. Minimum: 0. @default 65_536
    */
   readonly maxPayloadLength?: number;
-  /** Where the service reports. @default warnings and errors on stderr */
+  /**
+   * Where the service reports. Of `console`, everything goes to stderr; another logger must not write to
+   * stdout in a stdio server. @default warnings and errors on stderr
+   */
   readonly logger?: Logger;
   /** Where batches go. @default the database, in the calling thread */
   readonly writer?: RecordWriter;

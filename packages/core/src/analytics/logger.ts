@@ -14,8 +14,19 @@ export const stderrLogger: Logger = {
   error: (message) => console.error(`toolmeter: ${message}`),
 };
 
-/** The same logger, but it never throws, and a promise that it returns never rejects unhandled. */
-export function containLogger(logger: Logger): Logger {
+const stderrConsole: Logger = {
+  debug: (message) => console.error(message),
+  info: (message) => console.error(message),
+  warn: (message) => console.warn(message),
+  error: (message) => console.error(message),
+};
+
+/**
+ * The same logger, but it never throws, and a promise that it returns never rejects unhandled. Of `console`,
+ * all goes to stderr: its `debug` and `info` would write into the protocol.
+ */
+export function containLogger(given: Logger): Logger {
+  const logger = given === console ? stderrConsole : given;
   const contain = (level: keyof Logger) => (message: string) => {
     try {
       const returned = logger[level](message);

@@ -78,7 +78,7 @@ export class Reporter {
       if (count > 0) this.#logger.warn(`${kind}: ${count} more since the last warning.`);
     }
     if (remaining === 0) this.#logger.info("Shut down; everything is written.");
-    else this.#logger.error(`Shut down in time, but ${remaining} records could not be written.`);
+    else this.#logger.error(`Shut down; ${remaining} records could not be written and are lost.`);
   }
 
   #endOverflow(): void {

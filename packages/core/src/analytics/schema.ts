@@ -127,9 +127,9 @@ export const toolDaily = sqliteView("v_tool_daily", {
          tool_name,
          count(*) as calls,
          sum(${failed}) as failures,
-         avg(${failed}) as failure_rate,
-         avg(duration_ms) as mean_duration_ms,
-         max(duration_ms) as max_duration_ms
+         round(avg(${failed}), 4) as failure_rate,
+         round(avg(duration_ms), 3) as mean_duration_ms,
+         round(max(duration_ms), 3) as max_duration_ms
   from tool_calls
   group by day, tool_name`);
 

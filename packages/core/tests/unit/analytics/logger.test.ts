@@ -50,6 +50,17 @@ describe("stderrLogger", () => {
   });
 });
 
+describe("console as a logger", () => {
+  test("writes every level to stderr, and nothing to stdout, which belongs to the protocol", async () => {
+    const outcome = await runScript(`
+      import { containLogger } from ${specifier("logger")};
+      const logger = containLogger(console);
+      for (const level of ["debug", "info", "warn", "error"]) logger[level](level);
+    `);
+    expect(outcome).toEqual({ exitCode: 0, stdout: "", stderr: "debug\ninfo\nwarn\nerror\n" });
+  });
+});
+
 describe("containLogger()", () => {
   test("hands each message on at its level", () => {
     const logger = memoryLogger();

@@ -128,7 +128,7 @@ describe("a full queue", () => {
     reporter.ended(60);
     expect(lines.slice(1)).toEqual([
       expect.stringMatching(/^warn: .*2 records were dropped\.$/),
-      "error: Shut down in time, but 60 records could not be written.",
+      "error: Shut down; 60 records could not be written and are lost.",
     ]);
   });
 });
@@ -216,7 +216,7 @@ describe("the end", () => {
     reporter.ended(7);
     expect(lines).toEqual([
       "info: Shut down; everything is written.",
-      "error: Shut down in time, but 7 records could not be written.",
+      "error: Shut down; 7 records could not be written and are lost.",
     ]);
   });
 });

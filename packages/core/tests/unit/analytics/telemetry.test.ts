@@ -571,7 +571,7 @@ describe("shutdown()", () => {
     expect(await done).toEqual({ outcome: "timed_out", remaining: 7 });
     expect(telemetry.stats).toMatchObject({ queued: 0, dropped: { shutdown_timeout: 7 } });
     expect(logger.lines.at(-1)).toBe(
-      "error: Shut down in time, but 7 records could not be written.",
+      "error: Shut down; 7 records could not be written and are lost.",
     );
     expect(jest.getTimerCount()).toBe(0);
   });
