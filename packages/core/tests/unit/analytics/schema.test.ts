@@ -182,7 +182,7 @@ describe("the views", () => {
         toolName: "read",
         calls: 3,
         failures: 1,
-        failureRate: 1 / 3,
+        failureRate: 0.3333,
         meanDurationMs: 5,
         maxDurationMs: 10,
       },
