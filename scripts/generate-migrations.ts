@@ -4,8 +4,9 @@
  */
 import journal from "../packages/core/drizzle/meta/_journal.json" with { type: "json" };
 
-const target = new URL("../packages/core/src/analytics/migrations.gen.ts", import.meta.url)
-  .pathname;
+const target = Bun.file(
+  new URL("../packages/core/src/analytics/migrations.gen.ts", import.meta.url),
+);
 
 const imports = journal.entries.map(
   ({ idx, tag }) => `import sql${idx} from "../../drizzle/${tag}.sql" with { type: "text" };`,
@@ -25,7 +26,7 @@ ${rows.join("\n")}
 `;
 
 if (process.argv.includes("--check")) {
-  if ((await Bun.file(target).text()) !== generated) {
+  if ((await target.text()) !== generated) {
     console.error(
       "migrations.gen.ts is stale: run `bun run db:generate` and commit what it writes.",
     );

@@ -51,6 +51,15 @@ describe("stderrLogger", () => {
 });
 
 describe("console as a logger", () => {
+  test("keeps warnings warnings and makes all else an error, which stderr takes", () => {
+    const warn = spyOn(console, "warn").mockImplementation(() => undefined);
+    const error = spyOn(console, "error").mockImplementation(() => undefined);
+    const contained = containLogger(console);
+    for (const level of LEVELS) contained[level](`about ${level}`);
+    expect(warn.mock.calls).toEqual([["about warn"]]);
+    expect(error.mock.calls).toEqual([["about debug"], ["about info"], ["about error"]]);
+  });
+
   test("writes every level to stderr, and nothing to stdout, which belongs to the protocol", async () => {
     const outcome = await runScript(`
       import { containLogger } from ${specifier("logger")};
