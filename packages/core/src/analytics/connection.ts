@@ -1,0 +1,100 @@
+import { Database } from "bun:sqlite";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { whileBusySync } from "./busy.ts";
+import { AnalyticsError } from "./errors.ts";
+import { isCurrent, migrate } from "./migrations.ts";
+
+/** The path of a database without a file. */
+export const MEMORY = ":memory:";
+
+/** A connection that is identified, migrated and configured. Whoever opened it closes it. */
+export interface Connection {
+  readonly client: Database;
+  /** The journal mode the file really has: `"wal"`, `"memory"`, or what the file system allowed. */
+  readonly journalMode: string;
+}
+
+/** Set on each connection, in this order. `busy_timeout` is 0: see `busy.ts`. */
+const PRAGMAS = [
+  // No fsync at a commit. A crash of the process loses nothing; a power cut may lose the last commits.
+  "synchronous = normal",
+  // The WAL file shrinks back to 4 MiB after a long reader made it grow.
+  "journal_size_limit = 4194304",
+  // A call always has its session's row; SQLite leaves this off by default.
+  "foreign_keys = on",
+  // A function or view planted in the file must not run with our rights (https://sqlite.org/pragma.html#pragma_trusted_schema).
+  "trusted_schema = off",
+  "busy_timeout = 0",
+] as const;
+
+/**
+ * Opens a file, or memory, and makes it ours: directory, permissions, schema, pragmas.
+ *
+ * Waits in the calling thread, for at most `timeoutMs`, for other processes that open or migrate the file.
+ * @throws AnalyticsError, or SQLite's own error.
+ */
+export function openConnection(file: string, timeoutMs: number): Connection {
+  const client = openFile(file);
+  try {
+    return { client, journalMode: prepare(client, file, performance.now() + timeoutMs) };
+  } catch (error) {
+    client.close(true);
+    throw error;
+  }
+}
+
+function openFile(file: string): Database {
+  if (file === MEMORY) return new Database(MEMORY, { strict: true });
+  const isNew = !existsSync(file);
+  if (isNew) makeDirectory(file);
+  else if (statSync(file).isDirectory()) {
+    throw new AnalyticsError(
+      "is_directory",
+      file,
+      `Expected a file, but ${file} is a directory. Name a file in it, such as ${join(file, "analytics.db")}.`,
+    );
+  } else assertWritable(file);
+  const client = new Database(file, { create: true, readwrite: true, strict: true });
+  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
+  if (isNew) chmodSync(file, 0o600);
+  return client;
+}
+
+function makeDirectory(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new AnalyticsError(
+      "cannot_open",
+      file,
+      `Expected to make the directory ${dirname(file)}, but the system refused. Make it, or choose another path.`,
+      { cause: error },
+    );
+  }
+}
+
+/** SQLite itself reports a read-only file no sooner than at the first write. */
+function assertWritable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    throw new AnalyticsError(
+      "read_only",
+      file,
+      `Expected to read and write ${file}, but its permissions forbid it. Change them, or choose another path.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Identifies, migrates and configures. Returns the journal mode that the file got. */
+function prepare(client: Database, file: string, deadline: number): string {
+  const retry = <T>(step: () => T): T => whileBusySync(deadline, step);
+  const current = retry(() => client.transaction(() => isCurrent(client, file)).deferred());
+  if (!current) retry(() => migrate(client, file));
+  // After identifying: another program's file keeps its journal mode.
+  const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
+  for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
+  return String(journalMode);
+}

@@ -1,0 +1,125 @@
+import type { z } from "zod";
+import type { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
+import type { Session, ToolCall } from "./schema.ts";
+
+/** Longest stored texts, in UTF-16 code units. Longer ones are cut, never refused. */
+export const MAX_NAME_LENGTH = 256;
+export const MAX_MESSAGE_LENGTH = 4_096;
+
+type Payload = "arguments" | "result" | "attributes";
+
+/** A validated call as it travels: its payloads are JSON texts, within their caps. */
+export type CallDetails = Omit<z.output<typeof toolCallMetadataSchema>, Payload> & {
+  readonly [Key in Payload]?: string | null;
+};
+
+/** A column's value as SQLite stores it: a boolean as 0 or 1, JSON as text. */
+type StoredValue<Value> = unknown extends Value
+  ? string | null
+  : Value extends string | number | null
+    ? Value
+    : Value extends boolean
+      ? number
+      : string;
+
+type Stored<Row> = { readonly [Column in keyof Row]: StoredValue<Row[Column]> };
+
+export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
+export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
+
+/** The row of a call that was recorded at `recordedAt`. */
+export function toToolCallRow(id: string, recordedAt: number, call: CallDetails): ToolCallRow {
+  return {
+    id,
+    toolName: cut(call.toolName, MAX_NAME_LENGTH),
+    sessionId: name(call.sessionId),
+    startedAt: Math.max(0, Math.round(call.startedAt ?? recordedAt - call.durationMs)),
+    durationMs: call.durationMs,
+    status: call.status ?? "success",
+    errorType: name(call.errorType),
+    errorCode: call.errorCode ?? null,
+    errorMessage:
+      call.errorMessage === undefined ? null : cut(call.errorMessage, MAX_MESSAGE_LENGTH),
+    inputBytes: call.inputBytes ?? null,
+    outputBytes: call.outputBytes ?? null,
+    inputTokens: call.inputTokens ?? null,
+    outputTokens: call.outputTokens ?? null,
+    cacheHit: call.cacheHit === undefined ? null : Number(call.cacheHit),
+    requestId: call.requestId === undefined ? null : name(String(call.requestId)),
+    traceId: name(call.traceId),
+    parentSpanId: name(call.parentSpanId),
+    // Written out: a spread takes a third of the time of the whole row.
+    clientName: name(call.clientName),
+    clientVersion: name(call.clientVersion),
+    serverName: name(call.serverName),
+    serverVersion: name(call.serverVersion),
+    protocolVersion: name(call.protocolVersion),
+    transport: name(call.transport),
+    arguments: call.arguments ?? null,
+    result: call.result ?? null,
+    attributes: call.attributes ?? null,
+  };
+}
+
+/** The call with no text longer than is stored of it, so that nothing longer is kept on the way. */
+export function cutTexts(call: CallDetails): CallDetails {
+  const texts = Object.entries(call).map(([key, value]) => {
+    const isPayload = key === "arguments" || key === "result" || key === "attributes";
+    if (typeof value !== "string" || isPayload) return [key, value] as const;
+    return [key, cut(value, key === "errorMessage" ? MAX_MESSAGE_LENGTH : MAX_NAME_LENGTH)] as const;
+  });
+  return { ...call, ...Object.fromEntries(texts) };
+}
+
+/** A session's row from what its starter said of it. */
+export function toSessionRow(
+  sessionId: string,
+  recorderId: string,
+  details: z.output<typeof sessionDetailsSchema>,
+  attributes: string | null,
+  now: number,
+): SessionRow {
+  return {
+    id: cut(sessionId, MAX_NAME_LENGTH),
+    recorderId,
+    startedAt: Math.round(details.startedAt ?? now),
+    clientName: name(details.clientName),
+    clientVersion: name(details.clientVersion),
+    serverName: name(details.serverName),
+    serverVersion: name(details.serverVersion),
+    protocolVersion: name(details.protocolVersion),
+    transport: name(details.transport),
+    attributes,
+  };
+}
+
+/** The end of one session. The first end of a session stands. */
+export type SessionEnd = {
+  readonly sessionId: string;
+  readonly endedAt: number;
+  readonly reason: string | null;
+};
+
+export function toSessionEnd(sessionId: string, reason: string | null, now: number): SessionEnd {
+  return {
+    sessionId: cut(sessionId, MAX_NAME_LENGTH),
+    endedAt: now,
+    reason: name(reason ?? undefined),
+  };
+}
+
+/** An identifier or a name; an empty one says nothing and is stored as none. */
+function name(value: string | undefined): string | null {
+  return value ? cut(value, MAX_NAME_LENGTH) : null;
+}
+
+/** A NUL ends a text for SQLite's functions; half a surrogate pair is not UTF-8. Both become U+FFFD. */
+const SUSPECT = /[\0\ud800-\udfff]/;
+
+/** The text, at most `maxLength` long and storable. */
+function cut(text: string, maxLength: number): string {
+  if (text.length <= maxLength && !SUSPECT.test(text)) return text;
+  // By way of bytes: a slice alone would keep the whole of a huge text in memory.
+  const copy = Buffer.from(text.slice(0, maxLength)).toString();
+  return copy.replaceAll("\0", "\ufffd");
+}
