@@ -1,3 +1,31 @@
+CREATE TABLE `recorder_health` (
+	`recorder_id` text NOT NULL,
+	`hour_started_at_ms` integer NOT NULL,
+	`process_id` integer NOT NULL,
+	`accepted` integer NOT NULL,
+	`written` integer NOT NULL,
+	`dropped_invalid` integer NOT NULL,
+	`dropped_queue_full` integer NOT NULL,
+	`dropped_unwritable` integer NOT NULL,
+	`dropped_unknown_session` integer NOT NULL,
+	`dropped_shut_down` integer NOT NULL,
+	`failed_flushes` integer NOT NULL,
+	`retries` integer NOT NULL,
+	`unjournaled` integer NOT NULL,
+	`recovered` integer NOT NULL,
+	`recording_ms` real NOT NULL,
+	`queue_peak` integer NOT NULL,
+	`commit_p50_ms` real,
+	`commit_p99_ms` real,
+	`commit_max_ms` real,
+	`lock_wait_max_ms` real,
+	`wal_bytes` integer,
+	`journal_bytes` integer NOT NULL,
+	`last_error` text,
+	`last_error_at_ms` integer,
+	PRIMARY KEY(`recorder_id`, `hour_started_at_ms`)
+);
+--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`id` text PRIMARY KEY NOT NULL,
 	`started_at_ms` integer NOT NULL,

@@ -37,6 +37,12 @@ export interface BatcherOptions<T> {
   readonly flushIntervalMs: number;
   /** Items that wait at most; a further one is refused. */
   readonly maxQueueSize: number;
+  /** The size of an item, in whatever unit the two limits below are told. @default 0 */
+  readonly sizeOf?: (item: T) => number;
+  /** Sizes of the items that wait, together; a further one is refused. @default no limit */
+  readonly maxQueueBytes?: number;
+  /** Sizes of the items of a batch, together; one item alone may be larger. @default no limit */
+  readonly maxBatchBytes?: number;
 }
 
 const RETRY_BASE_MS = 100;
@@ -64,6 +70,9 @@ export class Batcher<T> {
   /** Flushes under way, by rising target. */
   readonly #waiters: Waiter[] = [];
   #accepted = 0;
+  /** The sizes of all in the queue, together. */
+  #bytes = 0;
+  #peak = 0;
   /** Items up to this count are due, though they may not fill a batch. */
   #dueTarget = 0;
   /** Writes that failed in a row. Zero again with the next success. */
@@ -95,6 +104,16 @@ export class Batcher<T> {
     return this.#queue.length;
   }
 
+  /** The most that ever waited. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** What waits this moment, oldest first, that being written included. */
+  get waiting(): readonly T[] {
+    return this.#queue;
+  }
+
   /** How many writes were a further try of a batch that had failed. */
   get retries(): number {
     return this.#retries;
@@ -104,9 +123,14 @@ export class Batcher<T> {
     return this.#closing !== undefined;
   }
 
+  get isFull(): boolean {
+    const { maxQueueSize, maxQueueBytes = Infinity } = this.#options;
+    return this.#queue.length >= maxQueueSize || this.#bytes >= maxQueueBytes;
+  }
+
   /** Takes an item in, or refuses it (false) if the queue is full or closed. Never writes by itself. */
   add(item: T): boolean {
-    if (this.isClosed || this.#queue.length >= this.#options.maxQueueSize) return false;
+    if (this.isClosed || this.isFull) return false;
     this.#push(item);
     if (this.#isDraining) return true;
     // While writes fail, only the clock or a flush tries again: not each further item.
@@ -131,14 +155,14 @@ export class Batcher<T> {
 
   /**
    * Refuses further items and writes those that wait, with frequent tries, for at most `timeoutMs`
-   * milliseconds; what is left then is given up. `last` is taken in even if the queue is full.
+   * milliseconds; what is left then is given up. `last` items are taken in even if the queue is full.
    * Parallel and later calls share the first one's promise.
    */
-  close(timeoutMs: number, last?: T): Promise<FlushResult> {
+  close(timeoutMs: number, last: readonly T[] = []): Promise<FlushResult> {
     if (this.#closing) return this.#closing.promise;
     // Before anything else: what the first write calls back finds the queue closed.
     this.#closing = Promise.withResolvers();
-    if (last !== undefined) this.#push(last);
+    for (const item of last) this.#push(item);
     if (this.#queue.length > 0) {
       this.#expiry = setTimeout(() => this.#expire(), timeoutMs);
       this.#drainAll();
@@ -156,7 +180,7 @@ export class Batcher<T> {
     this.#isExpired = true;
     this.#disarm();
     const result = { outcome: "timed_out", remaining: this.#queue.length } as const;
-    this.#giveUp(this.#queue.splice(this.#inFlight));
+    this.#giveUp(this.#remove(this.#inFlight, Infinity));
     for (const { resolve } of this.#waiters.splice(0)) resolve(result);
     this.#finish(result);
   }
@@ -164,6 +188,28 @@ export class Batcher<T> {
   #push(item: T): void {
     this.#queue.push(item);
     this.#accepted += 1;
+    this.#bytes += this.#sizeOf(item);
+    if (this.#queue.length > this.#peak) this.#peak = this.#queue.length;
+  }
+
+  #sizeOf(item: T): number {
+    return this.#options.sizeOf?.(item) ?? 0;
+  }
+
+  /** Takes items out of the queue for good. */
+  #remove(first: number, count: number): readonly T[] {
+    const items = this.#queue.splice(first, count);
+    for (const item of items) this.#bytes -= this.#sizeOf(item);
+    return items;
+  }
+
+  /** The next batch; it stays in the queue until it is stored. */
+  #next(): readonly T[] {
+    const { batchSize, maxBatchBytes = Infinity } = this.#options;
+    const batch = this.#queue.slice(0, batchSize);
+    let bytes = 0;
+    const end = batch.findIndex((item) => (bytes += this.#sizeOf(item)) > maxBatchBytes);
+    return end < 0 ? batch : batch.slice(0, Math.max(1, end));
   }
 
   get #settled(): number {
@@ -196,7 +242,7 @@ export class Batcher<T> {
     this.#isDraining = true;
     this.#disarm();
     while (this.#isDue) {
-      const batch = this.#queue.slice(0, this.#options.batchSize);
+      const batch = this.#next();
       const startedAt = performance.now();
       this.#inFlight = batch.length;
       if (this.#failures > 0) this.#retries += 1;
@@ -217,7 +263,7 @@ export class Batcher<T> {
   #settle(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void {
     this.#inFlight = 0;
     this.#failures = 0;
-    this.#queue.splice(0, batch.length);
+    this.#remove(0, batch.length);
     this.#options.observer.written(batch, rejections, durationMs);
     const result = { outcome: "written", remaining: this.#queue.length } as const;
     while (this.#waiters[0] && this.#waiters[0].target <= this.#settled) {
@@ -228,7 +274,7 @@ export class Batcher<T> {
   #fail(error: unknown): void {
     this.#inFlight = 0;
     this.#failures += 1;
-    if (this.#isExpired) this.#giveUp(this.#queue.splice(0));
+    if (this.#isExpired) this.#giveUp(this.#remove(0, Infinity));
     this.#retryMs = retryMs(this.#failures);
     this.#options.observer.failed(error, this.#failures, this.#pauseMs);
     // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`

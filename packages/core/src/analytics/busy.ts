@@ -9,8 +9,7 @@ const PAUSE_MS = 10;
 
 const pauseMs = () => 1 + Math.random() * (PAUSE_MS - 1);
 
-const isOver = (error: unknown, deadline: number) =>
-  !isBusy(error) || performance.now() > deadline;
+const isOver = (error: unknown, deadline: number) => !isBusy(error) || performance.now() > deadline;
 
 /** Runs a step until it does not meet a lock, the thread asleep in between: for opening and for the end. */
 export function whileBusySync<T>(deadline: number, step: () => T): T {

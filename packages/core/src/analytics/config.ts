@@ -1,5 +1,6 @@
 import { isDisabled } from "./environment.ts";
 import { type Logger, containLogger, stderrLogger } from "./logger.ts";
+import type { RetentionPolicy } from "./retention.ts";
 import type { RecordWriter } from "./writer.ts";
 
 /** Every option has a default. An option that is no valid number keeps its default, with a warning. */
@@ -29,7 +30,21 @@ export interface TelemetryConfig {
    * stdout in a stdio server. @default warnings and errors on stderr
    */
   readonly logger?: Logger;
-  /** Where batches go. @default the database, in the calling thread */
+  /** Length of the records that wait at most, in characters; further ones are dropped and counted. Minimum: 1. @default 67_108_864 */
+  readonly maxQueueBytes?: number;
+  /**
+   * Whether batches are written in a thread of their own; never for `":memory:"`. In a bundle, where the
+   * bundled `@toolmeter/core/writer.worker` is. @default true
+   */
+  readonly worker?: boolean | string | URL;
+  /**
+   * Whether each record is kept in a file beside the database until it is written, so that it survives
+   * SIGKILL; never for `":memory:"`. @default true
+   */
+  readonly journal?: boolean;
+  /** What is removed again. Needs the worker. @default nothing */
+  readonly retention?: RetentionPolicy;
+  /** Where batches go instead of the database: without worker and journal. */
   readonly writer?: RecordWriter;
 }
 
@@ -42,6 +57,7 @@ const NUMBERS = {
   maxQueueSize: { minimum: 1, fallback: 10_000 },
   shutdownTimeoutMs: { minimum: 0, fallback: 1_500 },
   maxPayloadLength: { minimum: 0, fallback: 65_536 },
+  maxQueueBytes: { minimum: 1, fallback: 67_108_864 },
 } as const;
 
 /** The longest delay `setTimeout` knows; it takes a longer one for 1 ms. */
@@ -70,10 +86,28 @@ export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
     maxQueueSize,
     shutdownTimeoutMs: number("shutdownTimeoutMs"),
     maxPayloadLength: number("maxPayloadLength"),
+    maxQueueBytes: number("maxQueueBytes"),
+    worker: config.worker ?? true,
+    journal: config.journal ?? true,
+    retention: resolveRetention(config.retention, logger),
     enabled: config.enabled ?? !isDisabled(),
     capturePayloads: config.capturePayloads ?? false,
     logger,
   };
+}
+
+/** A limit that makes no sense is no limit: nothing is removed by mistake. */
+function resolveRetention(policy: RetentionPolicy = {}, logger: Logger): RetentionPolicy {
+  const limits = (["maxAgeDays", "maxSizeMb"] as const).filter((key) => {
+    const value: unknown = policy[key];
+    if (value === undefined) return false;
+    if (typeof value === "number" && value >= 1 && value <= MAX_NUMBER) return true;
+    logger.warn(
+      `Expected \`retention.${key}\` to be a number from 1, got ${shown(value)}. Nothing is removed by it.`,
+    );
+    return false;
+  });
+  return Object.fromEntries(limits.map((key) => [key, policy[key]]));
 }
 
 /** A number or a text as it is written in code; of anything else only its type, which is always safe to read. */

@@ -1,10 +1,13 @@
-import { Database } from "bun:sqlite";
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import type { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
+import { type Connection, MEMORY, openConnection } from "./connection.ts";
 import { databasePath, isDisabled } from "./environment.ts";
-import { AnalyticsError, isBusy, toAnalyticsError } from "./errors.ts";
-import { isCurrent, migrate } from "./migrations.ts";
+import { isDamage, toAnalyticsError } from "./errors.ts";
+import { type Logger, containLogger, stderrLogger } from "./logger.ts";
+import { type Recovery, recover } from "./recovery.ts";
+import { setDamagedAside } from "./repair.ts";
 import * as schema from "./schema.ts";
 
 export interface AnalyticsDbOptions {
@@ -13,6 +16,8 @@ export interface AnalyticsDbOptions {
    * the only step that waits in the calling thread. Minimum: 0. @default 5_000
    */
   readonly openTimeoutMs?: number;
+  /** Told of journals taken in and of files moved aside. @default warnings and errors on stderr */
+  readonly logger?: Logger;
 }
 
 /** Drizzle over the analytics schema, and the file under it. Its creator closes it. */
@@ -21,32 +26,23 @@ export interface AnalyticsDb extends BunSQLiteDatabase<typeof schema>, Disposabl
   readonly path: string;
   /** The journal mode the file really has: `"wal"`, `"memory"`, or what the file system allowed. */
   readonly journalMode: string;
+  /** What opening took in from the journals of dead processes. */
+  readonly recovery: Recovery;
   /** The connection, for prepared statements and pragmas. */
   readonly $client: Database;
   /** Closes the connection and releases the file. Safe to call twice. */
   close(): void;
 }
 
-const MEMORY = ":memory:";
-
-/** Set on each connection, in this order. `busy_timeout` is 0: waiting there would stop the event loop. */
-const PRAGMAS = [
-  // No fsync at a commit. A crash of the process loses nothing; a power cut may lose the last commits.
-  "synchronous = normal",
-  // The WAL file shrinks back to 4 MiB after a long reader made it grow.
-  "journal_size_limit = 4194304",
-  // A call always has its session's row; SQLite leaves this off by default.
-  "foreign_keys = on",
-  // A function or view planted in the file must not run with our rights (https://sqlite.org/pragma.html#pragma_trusted_schema).
-  "trusted_schema = off",
-  "busy_timeout = 0",
-] as const;
+const NOTHING_RECOVERED: Recovery = { records: 0, recorders: 0, damaged: [] };
 
 /**
- * Opens the analytics database, creating and migrating it as needed, in WAL mode.
+ * Opens the analytics database, creating and migrating it as needed, in WAL mode, and takes in what
+ * processes that were killed left in their journals.
  *
  * Several processes may open one new file at once. The directory is made if it is missing. A file made
- * here is readable by its owner only (0600; a directory, 0700).
+ * here is readable by its owner only (0600; a directory, 0700). A damaged database is moved aside whole,
+ * with a warning, and a new one begun.
  * @param path The file, or `":memory:"`. Default: `TOOLMETER_DB`, else `analytics.db` in the user's data
  * directory. While recording is switched off (`TOOLMETER_DISABLED`), a file that does not exist is not
  * made: the database is then in memory.
@@ -54,13 +50,14 @@ const PRAGMAS = [
  */
 export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {}): AnalyticsDb {
   const file = resolvePath(path ?? databasePath());
-  let client: Database | undefined;
+  const logger = containLogger(options.logger ?? stderrLogger);
+  const timeoutMs = options.openTimeoutMs ?? 5_000;
   try {
-    client = openFile(file);
-    const journalMode = prepare(client, file, options.openTimeoutMs ?? 5_000);
-    return toAnalyticsDb(client, file, journalMode);
+    const connection = openSound(file, timeoutMs, logger);
+    const recovery =
+      file === MEMORY ? NOTHING_RECOVERED : recover(file, connection, logger, timeoutMs);
+    return toAnalyticsDb(connection, file, recovery);
   } catch (error) {
-    client?.close();
     throw toAnalyticsError(error, file);
   }
 }
@@ -71,83 +68,31 @@ function resolvePath(path: string): string {
   return isDisabled() && !existsSync(file) ? MEMORY : file;
 }
 
-function openFile(file: string): Database {
-  if (file === MEMORY) return new Database(MEMORY, { strict: true });
-  const isNew = !existsSync(file);
-  if (isNew) makeDirectory(file);
-  else if (statSync(file).isDirectory()) {
-    throw new AnalyticsError(
-      "is_directory",
-      file,
-      `Expected a file, but ${file} is a directory. Name a file in it, such as ${join(file, "analytics.db")}.`,
-    );
-  } else assertWritable(file);
-  const client = new Database(file, { create: true, readwrite: true, strict: true });
-  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
-  if (isNew) chmodSync(file, 0o600);
-  return client;
-}
-
-function makeDirectory(file: string): void {
+function openSound(file: string, timeoutMs: number, logger: Logger): Connection {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    return openConnection(file, timeoutMs);
   } catch (error) {
-    throw new AnalyticsError(
-      "cannot_open",
-      file,
-      `Expected to make the directory ${dirname(file)}, but the system refused. Make it, or choose another path.`,
-      { cause: error },
+    // A file that is no database at all may be anything: it is left where it is.
+    if (!isDamage(error, "corrupt")) throw error;
+    const aside = setDamagedAside(file);
+    if (aside === undefined) throw error;
+    logger.warn(
+      `Expected a sound database, but ${file} is damaged. It is now ${aside}, with all its data; a new one is begun.`,
     );
+    return openConnection(file, timeoutMs);
   }
 }
 
-/** SQLite itself reports a read-only file no sooner than at the first write. */
-function assertWritable(file: string): void {
-  try {
-    accessSync(file, constants.R_OK | constants.W_OK);
-  } catch (error) {
-    throw new AnalyticsError(
-      "read_only",
-      file,
-      `Expected to read and write ${file}, but its permissions forbid it. Change them, or choose another path.`,
-      { cause: error },
-    );
-  }
-}
-
-/** Identifies, migrates and configures an open connection. Returns the journal mode it got. */
-function prepare(client: Database, file: string, openTimeoutMs: number): string {
-  const retry = whileBusy(performance.now() + openTimeoutMs);
-  const current = retry(() => client.transaction(() => isCurrent(client, file)).deferred());
-  if (!current) retry(() => migrate(client, file));
-  // After identifying: another program's file keeps its journal mode.
-  const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
-  for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
-  return String(journalMode);
-}
-
-/**
- * Runs a step again while other processes hold the lock, until the deadline. SQLite's own `busy_timeout`
- * does not cover the change to WAL, and makes those who waited longest wait longer.
- */
-function whileBusy(deadline: number) {
-  return <T>(step: () => T): T => {
-    for (;;) {
-      try {
-        return step();
-      } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw error;
-        Bun.sleepSync(1 + Math.random() * 9);
-      }
-    }
-  };
-}
-
-function toAnalyticsDb(client: Database, path: string, journalMode: string): AnalyticsDb {
+function toAnalyticsDb(
+  { client, journalMode }: Connection,
+  path: string,
+  recovery: Recovery,
+): AnalyticsDb {
   const close = () => client.close(true);
   return Object.assign(drizzle({ client, schema }), {
     path,
     journalMode,
+    recovery,
     close,
     [Symbol.dispose]: close,
   });

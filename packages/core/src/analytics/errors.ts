@@ -18,6 +18,10 @@ export const ANALYTICS_ERROR_CODES = [
   "corrupt",
   /** Another process held the lock for longer than the wait allowed. */
   "locked",
+  /** The file was moved, removed or replaced while it was written to. */
+  "replaced",
+  /** A table of ours is missing. */
+  "missing_table",
   /** The disk, or the size limit of the database, is full. */
   "full",
   /** The database was closed before the records were written. */
@@ -101,6 +105,12 @@ export function isBusy(error: unknown): boolean {
   return code === 5 || code === 6 || code === 15;
 }
 
+/** Whether the file's content is damaged (`SQLITE_CORRUPT`), or of another kind altogether (`SQLITE_NOTADB`). */
+export function isDamage(error: unknown, kind: "corrupt" | "any" = "any"): boolean {
+  const code = primaryResultCode(error);
+  return code === 11 || (code === 26 && kind === "any");
+}
+
 /** Any error as an `AnalyticsError`, its original kept as `cause`. */
 export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
   if (error instanceof AnalyticsError) return error;
@@ -108,6 +118,10 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
   if (text === "Database has closed" || text === "Cannot use a closed database") {
     const hint = "Expected an open database, but it was closed. Call `shutdown()` before `close()`";
     return new AnalyticsError("closed", path, `${hint} (${path}).`, { cause: error });
+  }
+  if (text.startsWith("no such table")) {
+    const hint = `Expected Toolmeter's tables, but one is gone (${text}). Restore it, or move the file away; a new one is then begun`;
+    return new AnalyticsError("missing_table", path, `${hint} (${path}).`, { cause: error });
   }
   const [code, hint] = EXPLANATIONS[primaryResultCode(error) ?? -1] ?? ["failed", text];
   const detail = code === "failed" ? path : `${path}: ${text}`;

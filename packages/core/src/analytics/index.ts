@@ -8,6 +8,7 @@ export {
   FAILED_STATUSES,
   TOOL_CALL_STATUSES,
   failedCalls,
+  recorderHealth,
   sessions,
   sessionSummaries,
   toolCalls,
@@ -21,6 +22,23 @@ export type { AnalyticsDb, AnalyticsDbOptions } from "./database.ts";
 export type { AnalyticsErrorCode } from "./errors.ts";
 export type { Logger } from "./logger.ts";
 export type { SessionDetails, ToolCallMetadata } from "./metadata.ts";
-export type { NewSession, NewToolCall, Session, ToolCall, ToolCallStatus } from "./schema.ts";
-export type { DropReason, TelemetryStats } from "./telemetry.ts";
-export type { RecordWriter, TelemetryRecord } from "./writer.ts";
+export type {
+  NewSession,
+  NewToolCall,
+  RecorderHealth,
+  Session,
+  ToolCall,
+  ToolCallStatus,
+} from "./schema.ts";
+export type { Distribution } from "./meter.ts";
+export type { TelemetryRecord } from "./record.ts";
+export type { Recovery } from "./recovery.ts";
+export type { RetentionPolicy } from "./retention.ts";
+export type {
+  DropReason,
+  TelemetryStats,
+  ToolCallEnd,
+  ToolCallHandle,
+  ToolCallStart,
+} from "./telemetry.ts";
+export type { RecordWriter } from "./writer.ts";

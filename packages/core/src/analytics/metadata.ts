@@ -1,10 +1,9 @@
 import { z, ZodError } from "zod";
 import { toJsonText } from "./json.ts";
-import { type Session, type ToolCall, TOOL_CALL_STATUSES } from "./schema.ts";
+import { MAX_NAME_LENGTH, type SessionRow, cut, name } from "./row.ts";
+import { TOOL_CALL_STATUSES } from "./schema.ts";
 
-/** Longest stored texts, in UTF-16 code units. Longer ones are cut, never refused. */
-export const MAX_NAME_LENGTH = 256;
-export const MAX_MESSAGE_LENGTH = 4_096;
+/** Longest stored JSON text of `attributes`, in UTF-16 code units; see `toJsonText` for a longer one. */
 export const MAX_ATTRIBUTES_LENGTH = 16_384;
 
 const count = z.int().min(0).optional();
@@ -57,6 +56,9 @@ export const toolCallMetadataSchema = z.object({
   attributes,
 });
 
+/** What a caller says of a call that was started when it ends. */
+export const toolCallEndSchema = toolCallMetadataSchema.partial();
+
 /** What a caller says of a session; every field may be missing. */
 export const sessionDetailsSchema = z.object({ startedAt, ...partyFields, attributes });
 
@@ -67,61 +69,48 @@ export const sessionReasonSchema = z.string().nullable();
 export type ToolCallMetadata = z.input<typeof toolCallMetadataSchema>;
 export type SessionDetails = z.input<typeof sessionDetailsSchema>;
 
-/** A column's value as SQLite stores it: a boolean as 0 or 1, JSON as text. */
-type StoredValue<Value> = unknown extends Value
-  ? string | null
-  : Value extends string | number | null
-    ? Value
-    : Value extends boolean
-      ? number
-      : string;
-
-type Stored<Row> = { readonly [Column in keyof Row]: StoredValue<Row[Column]> };
-
-export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
-export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
-
 export interface PayloadPolicy {
   readonly capturePayloads: boolean;
   readonly maxPayloadLength: number;
 }
 
-/** Validated metadata as a row. Takes copies only: what the caller changes later does not reach the row. */
-export function toToolCallRow(
-  call: z.output<typeof toolCallMetadataSchema>,
-  now: number,
+interface Payloads {
+  readonly arguments?: unknown;
+  readonly result?: unknown;
+  readonly attributes?: unknown;
+}
+
+/** A call's payloads as JSON texts; one that is not to be stored is left out. */
+interface PayloadTexts {
+  readonly arguments?: string | undefined;
+  readonly result?: string | undefined;
+  readonly attributes?: string | undefined;
+}
+
+/**
+ * A validated call, or a part of one, as it travels. Takes copies only: what the caller changes later does
+ * not reach it.
+ */
+export function toCallDetails<Call extends Payloads>(
+  call: Call,
   { capturePayloads, maxPayloadLength }: PayloadPolicy,
-): ToolCallRow {
+): Omit<Call, keyof Payloads> & PayloadTexts {
+  // Most calls have none of the three, and a spread takes time.
+  if (hasNoPayloads(call)) return call;
+  const text = (payload: unknown) =>
+    (capturePayloads ? toJsonText(payload, maxPayloadLength) : null) ?? undefined;
   return {
-    id: Bun.randomUUIDv7("hex", now),
-    toolName: cut(call.toolName, MAX_NAME_LENGTH),
-    sessionId: name(call.sessionId),
-    startedAt: Math.max(0, Math.round(call.startedAt ?? now - call.durationMs)),
-    durationMs: call.durationMs,
-    status: call.status ?? "success",
-    errorType: name(call.errorType),
-    errorCode: call.errorCode ?? null,
-    errorMessage:
-      call.errorMessage === undefined ? null : cut(call.errorMessage, MAX_MESSAGE_LENGTH),
-    inputBytes: call.inputBytes ?? null,
-    outputBytes: call.outputBytes ?? null,
-    inputTokens: call.inputTokens ?? null,
-    outputTokens: call.outputTokens ?? null,
-    cacheHit: call.cacheHit === undefined ? null : Number(call.cacheHit),
-    requestId: call.requestId === undefined ? null : name(String(call.requestId)),
-    traceId: name(call.traceId),
-    parentSpanId: name(call.parentSpanId),
-    // Written out: a spread takes a third of the time of the whole row.
-    clientName: name(call.clientName),
-    clientVersion: name(call.clientVersion),
-    serverName: name(call.serverName),
-    serverVersion: name(call.serverVersion),
-    protocolVersion: name(call.protocolVersion),
-    transport: name(call.transport),
-    arguments: capturePayloads ? toJsonText(call.arguments, maxPayloadLength) : null,
-    result: capturePayloads ? toJsonText(call.result, maxPayloadLength) : null,
-    attributes: toJsonText(call.attributes, MAX_ATTRIBUTES_LENGTH),
+    ...call,
+    arguments: text(call.arguments),
+    result: text(call.result),
+    attributes: toJsonText(call.attributes, MAX_ATTRIBUTES_LENGTH) ?? undefined,
   };
+}
+
+function hasNoPayloads<Call extends Payloads>(
+  call: Call,
+): call is Call & { readonly [Key in keyof Payloads]?: undefined } {
+  return call.arguments === undefined && call.result === undefined && call.attributes === undefined;
 }
 
 /** A session's row from what its starter said of it. */
@@ -166,22 +155,6 @@ function toPartyColumns(parties: Parties) {
     protocolVersion: name(parties.protocolVersion),
     transport: name(parties.transport),
   };
-}
-
-/** An identifier or a name; an empty one says nothing and is stored as none. */
-function name(value: string | undefined): string | null {
-  return value ? cut(value, MAX_NAME_LENGTH) : null;
-}
-
-/** A NUL ends a text for SQLite's functions; half a surrogate pair is not UTF-8. Both become U+FFFD. */
-const SUSPECT = /[\0\ud800-\udfff]/;
-
-/** The text, at most `maxLength` long and storable. */
-function cut(text: string, maxLength: number): string {
-  if (text.length <= maxLength && !SUSPECT.test(text)) return text;
-  // By way of bytes: a slice alone would keep the whole of a huge text in memory.
-  const copy = Buffer.from(text.slice(0, maxLength)).toString();
-  return copy.replaceAll("\0", "\ufffd");
 }
 
 /** What zod found wrong, in lines for people; any other error as it is. Even to look at one may throw. */

@@ -40,14 +40,24 @@ export function isCurrent(client: Database, path: string): boolean {
       `Expected a Toolmeter database or a new file, but ${path} belongs to another program. Choose another path.`,
     );
   }
-  if (version > SCHEMA_VERSION || (newest ?? 0) > NEWEST_KNOWN) {
-    throw new AnalyticsError(
-      "newer_schema",
-      path,
-      `Expected schema version ${SCHEMA_VERSION} or older, but a newer Toolmeter wrote ${path}. Update Toolmeter, or choose another path.`,
-    );
-  }
+  if (version > SCHEMA_VERSION || (newest ?? 0) > NEWEST_KNOWN) throw newerSchema(path);
   return applicationId === APPLICATION_ID && version === SCHEMA_VERSION && newest === NEWEST_KNOWN;
+}
+
+/**
+ * Makes sure that no newer Toolmeter changed the schema since the file was opened.
+ * @throws AnalyticsError `newer_schema`.
+ */
+export function assertVersion(client: Database, path: string): void {
+  if (pragma(client, "user_version") > SCHEMA_VERSION) throw newerSchema(path);
+}
+
+function newerSchema(path: string): AnalyticsError {
+  return new AnalyticsError(
+    "newer_schema",
+    path,
+    `Expected schema version ${SCHEMA_VERSION} or older, but a newer Toolmeter wrote ${path}. Update Toolmeter, or choose another path.`,
+  );
 }
 
 /**

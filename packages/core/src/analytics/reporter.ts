@@ -1,4 +1,3 @@
-import type { RecordRejection } from "./writer.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 
@@ -35,10 +34,10 @@ export class Reporter {
   }
 
   /** The queue refused a record. */
-  overflowed(maxQueueSize: number): void {
+  overflowed(queued: number): void {
     if (this.#overflowed++ > 0) return;
     this.#logger.warn(
-      `The queue is full (${maxQueueSize} records): newer ones are dropped and counted until there is room.`,
+      `The queue is full (${queued} records): newer ones are dropped and counted until there is room.`,
     );
   }
 
@@ -57,7 +56,7 @@ export class Reporter {
     if (hasRoom) this.#endOverflow();
   }
 
-  rejected({ error }: RecordRejection): void {
+  rejected(error: unknown): void {
     const text = errorMessage(error);
     if (analyticsErrorCode(error) === "unknown_session") {
       this.#logger.info(text);
@@ -72,13 +71,18 @@ export class Reporter {
     this.#isFailing = true;
   }
 
-  ended(remaining: number): void {
+  /** `isJournaled`: what remains is in the journal. */
+  ended(remaining: number, isJournaled: boolean): void {
     this.#endOverflow();
     for (const [kind, { count }] of this.#quiet) {
       if (count > 0) this.#logger.warn(`${kind}: ${count} more since the last warning.`);
     }
     if (remaining === 0) this.#logger.info("Shut down; everything is written.");
-    else this.#logger.error(`Shut down; ${remaining} records could not be written and are lost.`);
+    else if (isJournaled) {
+      this.#logger.warn(
+        `Shut down; ${remaining} records wait in the journal for whoever opens the database next.`,
+      );
+    } else this.#logger.error(`Shut down; ${remaining} records could not be written and are lost.`);
   }
 
   #endOverflow(): void {

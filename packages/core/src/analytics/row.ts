@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
+import type { toolCallMetadataSchema } from "./metadata.ts";
 import type { Session, ToolCall } from "./schema.ts";
 
 /** Longest stored texts, in UTF-16 code units. Longer ones are cut, never refused. */
@@ -10,7 +10,7 @@ type Payload = "arguments" | "result" | "attributes";
 
 /** A validated call as it travels: its payloads are JSON texts, within their caps. */
 export type CallDetails = Omit<z.output<typeof toolCallMetadataSchema>, Payload> & {
-  readonly [Key in Payload]?: string | null;
+  readonly [Key in Payload]?: string | undefined;
 };
 
 /** A column's value as SQLite stores it: a boolean as 0 or 1, JSON as text. */
@@ -66,50 +66,16 @@ export function cutTexts(call: CallDetails): CallDetails {
   const texts = Object.entries(call).map(([key, value]) => {
     const isPayload = key === "arguments" || key === "result" || key === "attributes";
     if (typeof value !== "string" || isPayload) return [key, value] as const;
-    return [key, cut(value, key === "errorMessage" ? MAX_MESSAGE_LENGTH : MAX_NAME_LENGTH)] as const;
+    return [
+      key,
+      cut(value, key === "errorMessage" ? MAX_MESSAGE_LENGTH : MAX_NAME_LENGTH),
+    ] as const;
   });
   return { ...call, ...Object.fromEntries(texts) };
 }
 
-/** A session's row from what its starter said of it. */
-export function toSessionRow(
-  sessionId: string,
-  recorderId: string,
-  details: z.output<typeof sessionDetailsSchema>,
-  attributes: string | null,
-  now: number,
-): SessionRow {
-  return {
-    id: cut(sessionId, MAX_NAME_LENGTH),
-    recorderId,
-    startedAt: Math.round(details.startedAt ?? now),
-    clientName: name(details.clientName),
-    clientVersion: name(details.clientVersion),
-    serverName: name(details.serverName),
-    serverVersion: name(details.serverVersion),
-    protocolVersion: name(details.protocolVersion),
-    transport: name(details.transport),
-    attributes,
-  };
-}
-
-/** The end of one session. The first end of a session stands. */
-export type SessionEnd = {
-  readonly sessionId: string;
-  readonly endedAt: number;
-  readonly reason: string | null;
-};
-
-export function toSessionEnd(sessionId: string, reason: string | null, now: number): SessionEnd {
-  return {
-    sessionId: cut(sessionId, MAX_NAME_LENGTH),
-    endedAt: now,
-    reason: name(reason ?? undefined),
-  };
-}
-
 /** An identifier or a name; an empty one says nothing and is stored as none. */
-function name(value: string | undefined): string | null {
+export function name(value: string | undefined): string | null {
   return value ? cut(value, MAX_NAME_LENGTH) : null;
 }
 
@@ -117,7 +83,7 @@ function name(value: string | undefined): string | null {
 const SUSPECT = /[\0\ud800-\udfff]/;
 
 /** The text, at most `maxLength` long and storable. */
-function cut(text: string, maxLength: number): string {
+export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength && !SUSPECT.test(text)) return text;
   // By way of bytes: a slice alone would keep the whole of a huge text in memory.
   const copy = Buffer.from(text.slice(0, maxLength)).toString();

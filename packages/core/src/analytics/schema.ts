@@ -6,7 +6,15 @@
  * clock in fractional milliseconds. Indexes were chosen by `bench/indexes.ts`.
  */
 import { sql } from "drizzle-orm";
-import { index, integer, real, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core";
+import {
+  index,
+  integer,
+  primaryKey,
+  real,
+  sqliteTable,
+  sqliteView,
+  text,
+} from "drizzle-orm/sqlite-core";
 
 /** How a tool call ended, as its client saw it. One list for the column, the validation and the type. */
 export const TOOL_CALL_STATUSES = [
@@ -113,6 +121,44 @@ export const toolCalls = sqliteTable(
   ],
 );
 
+/**
+ * What recording cost and lost, by recorder and hour: so that others see it afterwards. Counts are of that
+ * hour; `hour_started_at_ms` is a whole hour UTC.
+ */
+export const recorderHealth = sqliteTable(
+  "recorder_health",
+  {
+    recorderId: text("recorder_id").notNull(),
+    hourStartedAt: integer("hour_started_at_ms").notNull(),
+    processId: integer("process_id").notNull(),
+    accepted: integer("accepted").notNull(),
+    written: integer("written").notNull(),
+    droppedInvalid: integer("dropped_invalid").notNull(),
+    droppedQueueFull: integer("dropped_queue_full").notNull(),
+    droppedUnwritable: integer("dropped_unwritable").notNull(),
+    droppedUnknownSession: integer("dropped_unknown_session").notNull(),
+    droppedShutDown: integer("dropped_shut_down").notNull(),
+    failedFlushes: integer("failed_flushes").notNull(),
+    retries: integer("retries").notNull(),
+    /** Records that were in memory alone while they waited. */
+    unjournaled: integer("unjournaled").notNull(),
+    /** Records taken in from the journals of dead processes. */
+    recovered: integer("recovered").notNull(),
+    /** Time spent in `recordToolCall`: what the watched tool paid. */
+    recordingMs: real("recording_ms").notNull(),
+    queuePeak: integer("queue_peak").notNull(),
+    commitP50Ms: real("commit_p50_ms"),
+    commitP99Ms: real("commit_p99_ms"),
+    commitMaxMs: real("commit_max_ms"),
+    lockWaitMaxMs: real("lock_wait_max_ms"),
+    walBytes: integer("wal_bytes"),
+    journalBytes: integer("journal_bytes").notNull(),
+    lastError: text("last_error"),
+    lastErrorAt: integer("last_error_at_ms"),
+  },
+  (table) => [primaryKey({ columns: [table.recorderId, table.hourStartedAt] })],
+);
+
 /** `v_tool_daily`: one row for each UTC day and tool. */
 export const toolDaily = sqliteView("v_tool_daily", {
   day: text("day").notNull(),
@@ -188,4 +234,5 @@ export const failedCalls = sqliteView("v_errors", {
 export type ToolCall = typeof toolCalls.$inferSelect;
 export type NewToolCall = typeof toolCalls.$inferInsert;
 export type Session = typeof sessions.$inferSelect;
+export type RecorderHealth = typeof recorderHealth.$inferSelect;
 export type NewSession = typeof sessions.$inferInsert;

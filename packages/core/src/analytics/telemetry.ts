@@ -1,7 +1,8 @@
-import { Batcher, type FlushResult, type Rejection } from "./batcher.ts";
+import type { FlushResult, Rejection } from "./batcher.ts";
 import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./config.ts";
 import type { AnalyticsDb } from "./database.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
+import { Health } from "./health.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
@@ -9,13 +10,17 @@ import {
   sessionDetailsSchema,
   sessionIdSchema,
   sessionReasonSchema,
+  toCallDetails,
   toSessionEnd,
   toSessionRow,
-  toToolCallRow,
+  toolCallEndSchema,
   toolCallMetadataSchema,
 } from "./metadata.ts";
+import { type Distribution, Meter } from "./meter.ts";
+import { Pipeline } from "./pipeline.ts";
+import { encode, encodeCall } from "./record.ts";
 import { Reporter } from "./reporter.ts";
-import { type TelemetryRecord, Writer } from "./writer.ts";
+import type { CallDetails } from "./row.ts";
 
 /** Why a record is not in the database and never will be. */
 export const DROP_REASONS = [
@@ -29,7 +34,7 @@ export const DROP_REASONS = [
   "unknown_session",
   /** It came after `shutdown()`. */
   "shut_down",
-  /** `shutdown()` ran out of time before it was written. */
+  /** `shutdown()` ran out of time before it was written, and there was no journal to leave it in. */
   "shutdown_timeout",
 ] as const;
 
@@ -37,32 +42,86 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Counts since the service began. Records are tool calls and the starts and ends of sessions. */
 export interface TelemetryStats {
-  /** Records taken into the queue. Always `written` + `queued` + those dropped later. */
+  /** Records taken in. Always `written` + `queued` + `leftInJournal` + those dropped later. */
   readonly accepted: number;
   readonly written: number;
   readonly queued: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Records that `shutdown()` could not write in time: whoever opens the database next takes them in. */
+  readonly leftInJournal: number;
+  /** Records that dead processes had left, taken in when this database was opened. */
+  readonly recovered: number;
   /** Batches whose write failed; each was or will be tried again. */
   readonly failedFlushes: number;
   /** Writes that were a further try of a failed batch. */
   readonly retries: number;
   readonly lastError: { readonly message: string; readonly at: number } | null;
+  /** Tool calls that were started and have not ended. */
+  readonly inFlight: number;
+  /** Time spent in `recordToolCall` and `end()`: what the watched tool paid, in milliseconds. */
+  readonly recordingMs: number;
+  /** From handing a batch over to its acknowledgement. */
+  readonly flushMs: Distribution;
+  /** In the transaction, where the writer tells. */
+  readonly commitMs: Distribution;
+  /** Longest wait for another process's lock, in milliseconds. */
+  readonly lockWaitMaxMs: number;
+  /** Length of the WAL after the last batch. */
+  readonly walBytes: number;
+  /** The most records that ever waited. */
+  readonly queuePeak: number;
+  /** Bytes journalled. */
+  readonly journalBytes: number;
+  /** Records that could not be journalled: while they waited, they were in memory alone. */
+  readonly unjournaled: number;
+}
+
+/** What is known of a call when it starts. */
+export type ToolCallStart = Omit<ToolCallMetadata, "durationMs" | "status">;
+
+/** What is known when it ends; `durationMs` is measured. */
+export type ToolCallEnd = Partial<ToolCallMetadata>;
+
+/** A tool call in flight. */
+export interface ToolCallHandle {
+  /** The id of its row. */
+  readonly id: string;
+  /**
+   * Records the call, with the time since its start as its duration. Returns at once and never throws.
+   * The first end counts; others do nothing.
+   */
+  end(details?: ToolCallEnd): void;
 }
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
+
+/** Calls in flight that are followed at most: a host that never ends its calls must not fill memory. */
+const MAX_IN_FLIGHT = 10_000;
+
+interface InFlight {
+  readonly details: CallDetails;
+  readonly recordedAt: number;
+  /** By the monotonic clock. */
+  readonly since: number;
+}
 
 /**
  * Records tool calls and sessions into the analytics database, in batches, without ever hurting its host.
  *
  * Nothing here throws, rejects, writes to stdout, or keeps the process alive. `recordToolCall`,
- * `startSession` and `endSession` return at once; a batch is written when 50 records wait, after 5 s, on
- * `flush()` and on `shutdown()`. The database stays open: its creator closes it, after `shutdown()`.
+ * `startSession` and `endSession` return at once, the record safe from SIGKILL in a journal; a batch is
+ * written, by a worker, when 50 records wait, after 5 s, on `flush()`, on `shutdown()` and when the process
+ * ends. The database stays open: its creator closes it, after `shutdown()`.
  */
 export class TelemetryService implements AsyncDisposable {
   readonly #config: ResolvedConfig;
   readonly #recorderId = Bun.randomUUIDv7();
+  readonly #recovered: number;
   readonly #reporter: Reporter;
-  readonly #batcher: Batcher<TelemetryRecord>;
+  readonly #pipeline: Pipeline;
+  readonly #meter = new Meter();
+  readonly #health = new Health(this.#recorderId);
+  readonly #inFlight = new Map<string, InFlight>();
   readonly #dropped: Record<DropReason, number> = {
     invalid: 0,
     queue_full: 0,
@@ -72,6 +131,7 @@ export class TelemetryService implements AsyncDisposable {
     shutdown_timeout: 0,
   };
   #written = 0;
+  #leftInJournal = 0;
   #failedFlushes = 0;
   #lastError: TelemetryStats["lastError"] = null;
   /** Whether any record named a session: else there is none to end. */
@@ -79,19 +139,21 @@ export class TelemetryService implements AsyncDisposable {
 
   constructor(db: AnalyticsDb, config: TelemetryConfig = {}) {
     this.#config = resolveConfig(config);
+    this.#recovered = db.recovery.records;
     this.#reporter = new Reporter(this.#config.logger);
-    const writer = config.writer ?? new Writer(db, this.#recorderId);
-    this.#batcher = new Batcher({
-      write: (batch) => writer.write(batch),
+    this.#pipeline = new Pipeline({
+      db,
+      recorderId: this.#recorderId,
+      config: this.#config,
+      writer: config.writer,
       observer: {
         written: (batch, rejections, durationMs) =>
           this.#onWritten(batch.length, rejections, durationMs),
         failed: (error, failures, retryInMs) => this.#onFailed(error, failures, retryInMs),
-        gaveUp: (records) => (this.#dropped.shutdown_timeout += records.length),
+        gaveUp: (lines) => this.#onGaveUp(lines.length),
       },
-      batchSize: this.#config.batchSize,
-      flushIntervalMs: this.#config.flushIntervalMs,
-      maxQueueSize: this.#config.maxQueueSize,
+      footnote: (count) => this.#healthLine(count),
+      lastLines: () => this.#lastLines(),
     });
     if (this.#config.enabled) this.#reporter.started(db.path, db.journalMode);
   }
@@ -106,7 +168,7 @@ export class TelemetryService implements AsyncDisposable {
       const id = sessionIdSchema.parse(sessionId);
       const valid = sessionDetailsSchema.parse(details);
       const row = toSessionRow(id, this.#recorderId, valid, Date.now());
-      this.#enqueue({ kind: "session_start", row });
+      this.#accept(encode({ kind: "session_start", row }));
       this.#hasSessions = true;
       this.#reporter.session("started", row.id);
     } catch (error) {
@@ -114,17 +176,34 @@ export class TelemetryService implements AsyncDisposable {
     }
   }
 
-  /** Records one finished tool call. Returns at once: nothing is written on the caller's stack. */
+  /** Records one finished tool call. Returns at once: no database is waited for on the caller's stack. */
   recordToolCall(metadata: ToolCallMetadata): void {
     if (!this.#config.enabled) return;
+    const startedAt = Bun.nanoseconds();
     try {
-      const valid = toolCallMetadataSchema.parse(metadata);
-      const row = toToolCallRow(valid, Date.now(), this.#config);
-      this.#enqueue({ kind: "tool_call", row });
-      if (row.sessionId !== null) this.#hasSessions = true;
+      const now = Date.now();
+      this.#accept(this.#encodeCall(Bun.randomUUIDv7("hex", now), now, metadata));
     } catch (error) {
       this.#refuse("a tool call", error);
     }
+    this.#meter.recording += Bun.nanoseconds() - startedAt;
+  }
+
+  /**
+   * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the
+   * process died or the service was shut down, is recorded as `abandoned`, with its start.
+   */
+  startToolCall(metadata: ToolCallStart): ToolCallHandle {
+    const recordedAt = Date.now();
+    const id = Bun.randomUUIDv7("hex", recordedAt);
+    let call = this.#config.enabled ? this.#start(id, recordedAt, metadata) : undefined;
+    return {
+      id,
+      end: (details = {}) => {
+        if (call) this.#end(id, call, details);
+        call = undefined;
+      },
+    };
   }
 
   /** Ends a session; its first end stands. An unknown session is logged and counted. */
@@ -133,7 +212,7 @@ export class TelemetryService implements AsyncDisposable {
     try {
       const id = sessionIdSchema.parse(sessionId);
       const row = toSessionEnd(id, sessionReasonSchema.parse(reason), Date.now());
-      this.#enqueue({ kind: "session_end", row });
+      this.#accept(encode({ kind: "session_end", row }));
       this.#reporter.session("ended", row.sessionId);
     } catch (error) {
       this.#refuse("the end of a session", error);
@@ -145,13 +224,13 @@ export class TelemetryService implements AsyncDisposable {
    * write failed (`failed`; it stays in memory and is tried again). Never rejects.
    */
   flush(): Promise<FlushResult> {
-    return this.#config.enabled ? this.#batcher.flush() : Promise.resolve(NOTHING_TO_FLUSH);
+    return this.#config.enabled ? this.#pipeline.flush() : Promise.resolve(NOTHING_TO_FLUSH);
   }
 
   /**
    * Writes everything, ends the sessions this service opened, and stops, within `shutdownTimeoutMs`.
-   * Says what could not be written in that time. All calls share one promise; it never rejects.
-   * Later records are counted as `shut_down`.
+   * Says what could not be written in that time; it stays in the journal, for whoever opens the database
+   * next. All calls share one promise; it never rejects. Later records are counted as `shut_down`.
    */
   shutdown(): Promise<FlushResult> {
     return (this.#shutdown ??= this.#shutDown());
@@ -161,10 +240,8 @@ export class TelemetryService implements AsyncDisposable {
 
   async #shutDown(): Promise<FlushResult> {
     if (!this.#config.enabled) return NOTHING_TO_FLUSH;
-    const row = { recorderId: this.#recorderId, endedAt: Date.now(), reason: "shutdown" };
-    const last = this.#hasSessions ? ({ kind: "recorder_end", row } as const) : undefined;
-    const result = await this.#batcher.close(this.#config.shutdownTimeoutMs, last);
-    this.#reporter.ended(result.remaining);
+    const result = await this.#pipeline.close(this.#config.shutdownTimeoutMs);
+    this.#reporter.ended(result.remaining, this.#leftInJournal > 0);
     return result;
   }
 
@@ -177,27 +254,80 @@ export class TelemetryService implements AsyncDisposable {
     return this.#config.enabled;
   }
 
-  /** A snapshot of what was accepted, written and dropped. */
+  /** A snapshot of what was accepted, written and dropped, and of what it cost. */
   get stats(): TelemetryStats {
+    const { queue, journal } = this.#pipeline;
     return {
-      accepted: this.#batcher.accepted,
+      accepted: queue.accepted,
       written: this.#written,
-      queued: this.#batcher.queued,
+      queued: queue.queued,
       dropped: { ...this.#dropped },
+      leftInJournal: this.#leftInJournal,
+      recovered: this.#recovered,
       failedFlushes: this.#failedFlushes,
-      retries: this.#batcher.retries,
+      retries: queue.retries,
       lastError: this.#lastError && { ...this.#lastError },
+      inFlight: this.#inFlight.size,
+      ...this.#meter.readings,
+      queuePeak: queue.peak,
+      journalBytes: journal?.written ?? 0,
+      unjournaled: journal?.failures ?? 0,
     };
   }
 
-  #enqueue(record: TelemetryRecord): void {
-    if (this.#batcher.add(record)) return;
-    if (this.#batcher.isClosed) {
+  #encodeCall(id: string, now: number, metadata: ToolCallMetadata): string {
+    const valid = toolCallMetadataSchema.parse(metadata);
+    if (valid.sessionId) this.#hasSessions = true;
+    return encodeCall(id, now, toCallDetails(valid, this.#config));
+  }
+
+  #start(id: string, recordedAt: number, metadata: ToolCallStart): InFlight | undefined {
+    const since = performance.now();
+    try {
+      const start = { startedAt: recordedAt, ...metadata, durationMs: 0, status: "abandoned" };
+      const valid = toolCallMetadataSchema.parse(start);
+      if (valid.sessionId) this.#hasSessions = true;
+      const call = { details: toCallDetails(valid, this.#config), recordedAt, since };
+      if (this.#inFlight.size < MAX_IN_FLIGHT) {
+        this.#inFlight.set(id, call);
+        this.#pipeline.open(id, encodeCall(id, recordedAt, call.details));
+      }
+      return call;
+    } catch (error) {
+      this.#refuse("the start of a tool call", error);
+      return undefined;
+    }
+  }
+
+  #end(id: string, { details, recordedAt, since }: InFlight, end: ToolCallEnd): void {
+    const begunAt = Bun.nanoseconds();
+    try {
+      const durationMs = performance.now() - since;
+      const said = toCallDetails(toolCallEndSchema.parse(end), this.#config);
+      const known = Object.entries(said).filter(([, value]) => value !== undefined);
+      const call: CallDetails = {
+        ...details,
+        durationMs,
+        status: "success",
+        ...Object.fromEntries(known),
+      };
+      this.#accept(encodeCall(id, recordedAt, call));
+    } catch (error) {
+      this.#refuse("the end of a tool call", error);
+    }
+    this.#inFlight.delete(id);
+    this.#pipeline.settle(id);
+    this.#meter.recording += Bun.nanoseconds() - begunAt;
+  }
+
+  #accept(line: string): void {
+    if (this.#pipeline.accept(line)) return;
+    if (this.#pipeline.queue.isClosed) {
       this.#dropped.shut_down += 1;
       this.#reporter.afterShutdown();
     } else {
       this.#dropped.queue_full += 1;
-      this.#reporter.overflowed(this.#config.maxQueueSize);
+      this.#reporter.overflowed(this.#pipeline.queue.queued);
     }
   }
 
@@ -206,24 +336,48 @@ export class TelemetryService implements AsyncDisposable {
     this.#reporter.refused(what, explainRefusal(error));
   }
 
-  #onWritten(
-    count: number,
-    rejections: readonly Rejection<TelemetryRecord>[],
-    durationMs: number,
-  ): void {
-    this.#written += count - rejections.length;
-    for (const rejection of rejections) {
-      this.#dropped[dropReason(rejection.error)] += 1;
-      this.#reporter.rejected(rejection);
+  /** The calls in flight, as abandoned; and the end of the open sessions. */
+  #lastLines(): readonly string[] {
+    const now = performance.now();
+    const lines = [...this.#inFlight].map(([id, { details, recordedAt, since }]) =>
+      encodeCall(id, recordedAt, { ...details, durationMs: now - since }),
+    );
+    this.#inFlight.clear();
+    if (this.#hasSessions) {
+      const row = { recorderId: this.#recorderId, endedAt: Date.now(), reason: "shutdown" };
+      lines.push(encode({ kind: "recorder_end", row }));
     }
-    const hasRoom = this.#batcher.queued <= this.#config.maxQueueSize / 2;
+    return lines;
+  }
+
+  /** How the recorder fares, if it is time to say so, as of the moment that `count` more records are written. */
+  #healthLine(count: number): string | undefined {
+    const now = performance.now();
+    if (!this.#pipeline.queue.isClosed && !this.#health.isDue(now)) return undefined;
+    const stats = { ...this.stats, written: this.#written + count };
+    return encode({ kind: "recorder_health", row: this.#health.row(stats, Date.now(), now) });
+  }
+
+  #onWritten(count: number, rejections: readonly Rejection<string>[], durationMs: number): void {
+    this.#written += count - rejections.length;
+    this.#meter.wrote(durationMs, this.#pipeline.cost);
+    for (const { error } of rejections) {
+      this.#dropped[dropReason(error)] += 1;
+      this.#reporter.rejected(error);
+    }
+    const hasRoom = this.#pipeline.queue.queued <= this.#config.maxQueueSize / 2;
     this.#reporter.written(count - rejections.length, durationMs, hasRoom);
   }
 
   #onFailed(error: unknown, failures: number, retryInMs: number): void {
     this.#failedFlushes += 1;
     this.#lastError = { message: errorMessage(error), at: Date.now() };
-    this.#reporter.failed(error, failures, retryInMs, this.#batcher.queued);
+    this.#reporter.failed(error, failures, retryInMs, this.#pipeline.queue.queued);
+  }
+
+  #onGaveUp(count: number): void {
+    if (this.#pipeline.journal) this.#leftInJournal += count;
+    else this.#dropped.shutdown_timeout += count;
   }
 }
 

@@ -2,30 +2,18 @@ import type { Database } from "bun:sqlite";
 import { getTableColumns, getTableName } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Rejection } from "./batcher.ts";
-import type { AnalyticsDb } from "./database.ts";
+import { whileBusy } from "./busy.ts";
 import {
   AnalyticsError,
   analyticsErrorCode,
-  isBusy,
   primaryResultCode,
   toAnalyticsError,
 } from "./errors.ts";
-import type { SessionEnd, SessionRow, ToolCallRow } from "./metadata.ts";
-import { sessions, toolCalls } from "./schema.ts";
-
-/** What travels through the queue, in order. */
-export type TelemetryRecord =
-  | { readonly kind: "tool_call"; readonly row: ToolCallRow }
-  | { readonly kind: "session_start"; readonly row: SessionRow }
-  | { readonly kind: "session_end"; readonly row: SessionEnd }
-  | { readonly kind: "recorder_end"; readonly row: RecorderEnd };
-
-/** The end of every session that a recorder opened and nobody ended. */
-type RecorderEnd = {
-  readonly recorderId: string;
-  readonly endedAt: number;
-  readonly reason: string;
-};
+import type { SessionEnd } from "./metadata.ts";
+import { assertVersion } from "./migrations.ts";
+import type { RecorderEnd, RecorderHealth, TelemetryRecord } from "./record.ts";
+import type { SessionRow, ToolCallRow } from "./row.ts";
+import { recorderHealth, sessions, toolCalls } from "./schema.ts";
 
 export type RecordRejection = Rejection<TelemetryRecord>;
 
@@ -44,12 +32,11 @@ export interface RecordWriter {
  * Longest wait for other processes' locks before a write counts as failed, in milliseconds. A write that
  * `shutdown()` leaves behind must end before a client's 2 s are over: 1,500 ms and this.
  */
-const BUSY_WAIT_MS = 300;
-/** Longest pause between two tries for the lock, in milliseconds. */
-const BUSY_PAUSE_MS = 10;
+export const BUSY_WAIT_MS = 300;
 
 /** `sequence` is SQLite's to assign. */
 const { sequence: _sequence, ...CALL_COLUMNS } = getTableColumns(toolCalls);
+const HEALTH_COLUMNS = getTableColumns(recorderHealth);
 /** A session begins open. */
 const { endedAt: _endedAt, endReason: _endReason, ...SESSION_COLUMNS } = getTableColumns(sessions);
 /** What a call tells of its session: all but the attributes, which are the call's own. */
@@ -73,34 +60,30 @@ export class Writer implements RecordWriter {
   /** Prepared at the first write. */
   #statements: Statements | undefined;
 
-  constructor(db: Pick<AnalyticsDb, "$client" | "path">, recorderId: string) {
-    this.#client = db.$client;
-    this.#path = db.path;
+  constructor(client: Database, path: string, recorderId: string) {
+    this.#client = client;
+    this.#path = path;
     this.#recorderId = recorderId;
   }
 
   /** Commits a batch; while another process holds the lock, tries again on a timer, for 300 ms. */
   async write(batch: readonly TelemetryRecord[]): Promise<readonly RecordRejection[]> {
-    const deadline = performance.now() + BUSY_WAIT_MS;
-    for (;;) {
-      try {
-        return this.commit(batch);
-      } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) {
-          throw toAnalyticsError(error, this.#path);
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * BUSY_PAUSE_MS));
+    try {
+      return await whileBusy(performance.now() + BUSY_WAIT_MS, () => this.commit(batch));
+    } catch (error) {
+      throw toAnalyticsError(error, this.#path);
     }
   }
 
   /** Commits a batch now, without waiting for locks. Throws SQLite's own error, the batch undone. */
   commit(batch: readonly TelemetryRecord[]): readonly RecordRejection[] {
     const client = this.#client;
-    const statements = (this.#statements ??= prepareStatements(client));
     // IMMEDIATE: once it succeeds, no later statement of the transaction can meet SQLITE_BUSY.
     client.run("begin immediate");
     try {
+      // Inside the transaction, where nobody can change it: a newer Toolmeter may have come meanwhile.
+      assertVersion(client, this.#path);
+      const statements = (this.#statements ??= prepareStatements(client));
       const rejections = this.#apply(batch, statements);
       client.run("commit");
       return rejections;
@@ -141,6 +124,9 @@ export class Writer implements RecordWriter {
         return;
       case "recorder_end":
         statements.endRecorder.run(record.row);
+        return;
+      case "recorder_health":
+        statements.keepHealth.run(record.row);
     }
   }
 
@@ -186,7 +172,9 @@ type Statements = ReturnType<typeof prepareStatements>;
 /** The few sentences this writer says to SQLite. Parameters are the names of the row's fields. */
 function prepareStatements(client: Database) {
   const insertCall = client.prepare<unknown, [ToolCallRow]>(
-    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do nothing`,
+    // A call in flight is abandoned until its end says otherwise.
+    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set
+       ${setAll(CALL_COLUMNS)} where status = 'abandoned' and excluded.status <> 'abandoned'`,
   );
   const startSession = client.prepare<unknown, [SessionRow]>(
     `${insertInto(sessions, SESSION_COLUMNS)} on conflict (id) do update set
@@ -205,10 +193,22 @@ function prepareStatements(client: Database) {
      where id = $sessionId`,
   );
   const endRecorder = client.prepare<unknown, [RecorderEnd]>(
-    `update sessions set ended_at_ms = max(started_at_ms, $endedAt), end_reason = $reason
+    `update sessions set end_reason = $reason, ended_at_ms = max(started_at_ms, coalesce($endedAt,
+         (select round(max(started_at_ms + duration_ms)) from tool_calls where session_id = sessions.id), 0))
      where recorder_id = $recorderId and ended_at_ms is null`,
   );
-  return { insertCall, startSession, noteSession, endSession, endRecorder };
+  const keepHealth = client.prepare<unknown, [RecorderHealth]>(
+    `${insertInto(recorderHealth, HEALTH_COLUMNS)} on conflict (recorder_id, hour_started_at_ms) do update set
+       ${setAll(HEALTH_COLUMNS)}`,
+  );
+  return { insertCall, startSession, noteSession, endSession, endRecorder, keepHealth };
+}
+
+/** Each column as the refused row has it. */
+function setAll(columns: Record<string, SQLiteColumn>): string {
+  return Object.values(columns)
+    .map(({ name }) => `${name} = excluded.${name}`)
+    .join(", ");
 }
 
 /** `insert into <table> (<columns>) values (<parameters>)`, from the schema alone. */

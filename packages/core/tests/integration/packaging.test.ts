@@ -15,6 +15,8 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PACKAGE = join(REPOSITORY, "packages/core");
 const PROGRAM = join(import.meta.dir, "programs/application.ts");
+const PROGRAM_WITH_WORKER = join(import.meta.dir, "programs/application-with-worker.ts");
+const WORKER = join(import.meta.dir, "programs/writer.worker.ts");
 const BUN = process.execPath;
 
 /** Runs a step that must succeed. */
@@ -24,7 +26,12 @@ async function step(command: readonly string[], cwd?: string): Promise<void> {
 }
 
 /** Each way to ship the package: makes the program ready in a directory and returns the command that runs it. */
-const ways: { name: string; ship: (directory: string) => Promise<readonly string[]> }[] = [
+const ways: {
+  name: string;
+  /** Whether the worker's program is left out: batches are then written in the tool's thread. */
+  isAlone?: boolean;
+  ship: (directory: string) => Promise<readonly string[]>;
+}[] = [
   {
     name: "from source",
     ship: async () => [BUN, PROGRAM],
@@ -46,31 +53,52 @@ const ways: { name: string; ship: (directory: string) => Promise<readonly string
   },
   {
     name: "bundled",
+    isAlone: true,
     ship: async (directory) => {
-      await step([
-        BUN,
-        "build",
-        "--target=bun",
-        PROGRAM,
-        "--outfile",
-        join(directory, "bundle.js"),
-      ]);
-      expect(readFileSync(join(directory, "bundle.js"), "utf8")).not.toContain(REPOSITORY);
-      return [BUN, "bundle.js"];
+      await build(directory, PROGRAM);
+      expect(readFileSync(join(directory, "application.js"), "utf8")).not.toContain(REPOSITORY);
+      return [BUN, "application.js"];
+    },
+  },
+  {
+    name: "bundled, with its worker",
+    ship: async (directory) => {
+      await build(directory, PROGRAM_WITH_WORKER, WORKER);
+      return [BUN, "application-with-worker.js"];
     },
   },
   {
     name: "compiled",
+    isAlone: true,
     ship: async (directory) => {
       await step([BUN, "build", "--compile", PROGRAM, "--outfile", join(directory, "application")]);
       return [join(directory, "application")];
     },
   },
+  {
+    name: "compiled, with its worker",
+    ship: async (directory) => {
+      const programs = [PROGRAM_WITH_WORKER, WORKER];
+      await step([
+        BUN,
+        "build",
+        "--compile",
+        ...programs,
+        "--outfile",
+        join(directory, "application"),
+      ]);
+      return [join(directory, "application")];
+    },
+  },
 ];
+
+function build(directory: string, ...programs: readonly string[]): Promise<void> {
+  return step([BUN, "build", "--target=bun", ...programs, "--outdir", directory]);
+}
 
 test.each(ways)(
   "the package opens, migrates and records $name",
-  async ({ ship }) => {
+  async ({ ship, isAlone = false }) => {
     using directory = temporaryDirectory();
     const command = await ship(directory.path);
     const file = directory.file("data/analytics.db");
@@ -78,7 +106,7 @@ test.each(ways)(
     expect(outcome).toEqual({
       exitCode: 0,
       stdout: JSON.stringify({ path: file, journalMode: "wal", outcome: "written" }),
-      stderr: "",
+      stderr: isAlone ? expect.stringMatching(/^toolmeter: .*thread of its own.*\n$/) : "",
     });
     using db = createAnalyticsDb(file);
     expect(db.select().from(sessionSummaries).all()).toMatchObject([

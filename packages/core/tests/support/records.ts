@@ -1,23 +1,15 @@
 import {
   type SessionDetails,
-  type ToolCallRow,
   sessionDetailsSchema,
   toSessionRow,
-  toToolCallRow,
-  toolCallMetadataSchema,
 } from "../../src/analytics/metadata.ts";
-import type { TelemetryRecord } from "../../src/analytics/writer.ts";
-
-const POLICY = { capturePayloads: true, maxPayloadLength: 65_536 };
+import type { TelemetryRecord } from "../../src/analytics/record.ts";
+import { type ToolCallRow, toToolCallRow } from "../../src/analytics/row.ts";
 
 /** A whole row of one successful call of `echo`, with what the test cares for laid over it. */
 export function callRow(overrides: Partial<ToolCallRow> = {}): ToolCallRow {
-  const metadata = toolCallMetadataSchema.parse({
-    toolName: "echo",
-    durationMs: 1.5,
-    startedAt: 1_000,
-  });
-  return { ...toToolCallRow(metadata, 1_000, POLICY), ...overrides };
+  const details = { toolName: "echo", durationMs: 1.5, startedAt: 1_000 };
+  return { ...toToolCallRow(Bun.randomUUIDv7("hex", 1_000), 1_000, details), ...overrides };
 }
 
 export function call(overrides: Partial<ToolCallRow> = {}): TelemetryRecord {

@@ -518,10 +518,10 @@ describe("close()", () => {
   test("is one promise for all who call it, before it is done and after", async () => {
     const { batcher, sink, add } = setUp();
     add(3);
-    const first = batcher.close(1_500, 100);
-    expect(batcher.close(1, 101)).toBe(first);
+    const first = batcher.close(1_500, [100]);
+    expect(batcher.close(1, [101])).toBe(first);
     await first;
-    expect(batcher.close(1, 102)).toBe(first);
+    expect(batcher.close(1, [102])).toBe(first);
     expect(sink.stored).toEqual([0, 1, 2, 100]);
   });
 
@@ -569,7 +569,7 @@ describe("close()", () => {
   test("takes one last item though the queue is full", async () => {
     const { batcher, sink, add } = setUp({ batchSize: 2, maxQueueSize: 2 });
     add(5);
-    expect(await batcher.close(1_500, 100)).toEqual(ALL_WRITTEN);
+    expect(await batcher.close(1_500, [100])).toEqual(ALL_WRITTEN);
     expect(sink.tries).toEqual([[0, 1], [100]]);
   });
 
@@ -786,7 +786,7 @@ describe("any interleaving", () => {
           );
         };
         const close = (timeoutMs: number) => {
-          const last = isOpen ? next++ : undefined;
+          const last = isOpen ? [next++] : [];
           isOpen = false;
           ask(batcher.close(timeoutMs, last));
         };

@@ -11,6 +11,14 @@ const DEFAULTS = {
   maxQueueSize: 10_000,
   shutdownTimeoutMs: 1_500,
   maxPayloadLength: 65_536,
+  maxQueueBytes: 67_108_864,
+};
+const SWITCHES = {
+  enabled: true,
+  capturePayloads: false,
+  worker: true,
+  journal: true,
+  retention: {},
 };
 const NUMBERS = [
   "batchSize",
@@ -18,6 +26,7 @@ const NUMBERS = [
   "maxQueueSize",
   "shutdownTimeoutMs",
   "maxPayloadLength",
+  "maxQueueBytes",
 ] as const;
 
 function explode(): never {
@@ -41,7 +50,7 @@ describe("resolveConfig()", () => {
   test("has a default for everything", () => {
     using _ = environment({ TOOLMETER_DISABLED: undefined });
     const { logger, ...config } = resolveConfig({});
-    expect(config).toEqual({ ...DEFAULTS, enabled: true, capturePayloads: false });
+    expect(config).toEqual({ ...DEFAULTS, ...SWITCHES });
     expect(Object.keys(logger)).toEqual(["debug", "info", "warn", "error"]);
   });
 
@@ -52,8 +61,12 @@ describe("resolveConfig()", () => {
       maxQueueSize: LARGEST,
       shutdownTimeoutMs: 0,
       maxPayloadLength: 0,
+      maxQueueBytes: 1,
       enabled: false,
       capturePayloads: true,
+      worker: false,
+      journal: false,
+      retention: { maxAgeDays: 90, maxSizeMb: 1.5 },
     };
     expect(resolveUnchecked(options)).toEqual({ config: options, lines: [] });
   });
@@ -61,10 +74,10 @@ describe("resolveConfig()", () => {
   test("takes an option that is undefined for one that is missing", () => {
     using _ = environment({ TOOLMETER_DISABLED: undefined });
     const options = Object.fromEntries(
-      [...NUMBERS, "enabled", "capturePayloads"].map((name) => [name, undefined]),
+      [...NUMBERS, ...Object.keys(SWITCHES)].map((name) => [name, undefined]),
     );
     expect(resolveUnchecked(options)).toEqual({
-      config: { ...DEFAULTS, enabled: true, capturePayloads: false },
+      config: { ...DEFAULTS, ...SWITCHES },
       lines: [],
     });
   });

@@ -16,6 +16,7 @@ import { APPLICATION_ID, SCHEMA_VERSION } from "../../../src/analytics/migration
 import { type NewToolCall, toolCalls } from "../../../src/analytics/schema.ts";
 import { environment } from "../../support/environment.ts";
 import { failureOf } from "../../support/failure.ts";
+import { memoryLogger } from "../../support/memory-logger.ts";
 import { giveToNobody } from "../../support/nobody.ts";
 import { runProgram } from "../../support/run.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
@@ -37,8 +38,6 @@ function pragmas(client: Database, ...names: readonly string[]) {
 }
 
 const garbage = (bytes: Buffer) => bytes.fill(0xaa, 100, 4096);
-const corrupt = (file: string) =>
-  `Expected a sound database, but its content is damaged. Move the file and its -wal and -shm away together; a new one is then begun (${file}: database disk image is malformed).`;
 const notADatabase = (file: string) =>
   `Expected an SQLite database, but the file holds something else. Choose another path, or move the file away (${file}: file is not a database).`;
 const newer = (file: string) =>
@@ -245,18 +244,6 @@ describe("createAnalyticsDb refuses", () => {
       message: notADatabase,
     },
     {
-      name: "a file whose first page is garbage",
-      make: (file) => writeFileSync(file, garbage(soundFile(file))),
-      code: "corrupt",
-      message: corrupt,
-    },
-    {
-      name: "a file cut off in the middle of a page",
-      make: (file) => writeFileSync(file, soundFile(file).subarray(0, 10_000)),
-      code: "corrupt",
-      message: corrupt,
-    },
-    {
       name: "a file of a newer version",
       make: (file) => change(file, `pragma user_version = ${SCHEMA_VERSION + 1}`),
       code: "newer_schema",
@@ -322,6 +309,31 @@ describe("createAnalyticsDb refuses", () => {
     other.run("rollback");
     using db = open();
     expect(db.path).toBe(file);
+  });
+});
+
+describe("createAnalyticsDb moves a damaged database aside, byte for byte, and begins a new one", () => {
+  const cases: { name: string; damage: (file: string) => Uint8Array }[] = [
+    { name: "whose first page is garbage", damage: (file) => garbage(soundFile(file)) },
+    {
+      name: "cut off in the middle of a page",
+      damage: (file) => soundFile(file).subarray(0, 10_000),
+    },
+  ];
+  test.each(cases)("$name", ({ damage }) => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    const bytes = damage(file);
+    writeFileSync(file, bytes);
+    const logger = memoryLogger();
+    using db = createAnalyticsDb(file, { logger });
+    expect(db.select().from(toolCalls).all()).toEqual([]);
+    const aside = readdirSync(directory.path).filter((name) => name.includes(".damaged-"));
+    expect(aside).toHaveLength(1);
+    expect(readFileSync(directory.file(aside[0] ?? ""))).toEqual(Buffer.from(bytes));
+    expect(logger.lines).toEqual([
+      `warn: Expected a sound database, but ${file} is damaged. It is now ${directory.file(aside[0] ?? "")}, with all its data; a new one is begun.`,
+    ]);
   });
 });
 

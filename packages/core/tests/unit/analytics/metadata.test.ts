@@ -2,20 +2,23 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import {
   MAX_ATTRIBUTES_LENGTH,
-  MAX_MESSAGE_LENGTH,
-  MAX_NAME_LENGTH,
   type PayloadPolicy,
   type SessionDetails,
   type ToolCallMetadata,
-  type ToolCallRow,
   sessionDetailsSchema,
   sessionIdSchema,
   sessionReasonSchema,
+  toCallDetails,
   toSessionEnd,
   toSessionRow,
-  toToolCallRow,
   toolCallMetadataSchema,
 } from "../../../src/analytics/metadata.ts";
+import {
+  MAX_MESSAGE_LENGTH,
+  MAX_NAME_LENGTH,
+  type ToolCallRow,
+  toToolCallRow,
+} from "../../../src/analytics/row.ts";
 import { TOOL_CALL_STATUSES } from "../../../src/analytics/schema.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -25,7 +28,8 @@ const PAYLOADS: PayloadPolicy = { capturePayloads: true, maxPayloadLength: 1_000
 
 /** The row of a call as the service makes it. */
 function rowOf(metadata: ToolCallMetadata, policy = NO_PAYLOADS, now = NOW): ToolCallRow {
-  return toToolCallRow(toolCallMetadataSchema.parse(metadata), now, policy);
+  const details = toCallDetails(toolCallMetadataSchema.parse(metadata), policy);
+  return toToolCallRow(Bun.randomUUIDv7("hex", now), now, details);
 }
 
 function sessionOf(sessionId: string, details: SessionDetails = {}) {

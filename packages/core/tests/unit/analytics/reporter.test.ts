@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { AnalyticsError } from "../../../src/analytics/errors.ts";
 import { Reporter } from "../../../src/analytics/reporter.ts";
 import { memoryLogger } from "../../support/memory-logger.ts";
-import { call } from "../../support/records.ts";
 
 const DOWN = new Error("the disk is gone");
 
@@ -125,7 +124,7 @@ describe("a full queue", () => {
     const { reporter, lines } = setUp();
     reporter.overflowed(60);
     reporter.overflowed(60);
-    reporter.ended(60);
+    reporter.ended(60, false);
     expect(lines.slice(1)).toEqual([
       expect.stringMatching(/^warn: .*2 records were dropped\.$/),
       "error: Shut down; 60 records could not be written and are lost.",
@@ -147,7 +146,7 @@ describe("what can happen with every call", () => {
     ],
     [
       "a record that the database refused",
-      (reporter) => reporter.rejected({ item: call(), error: new Error("too big") }),
+      (reporter) => reporter.rejected(new Error("too big")),
       "The database refused a record: too big",
     ],
   ];
@@ -173,7 +172,7 @@ describe("what can happen with every call", () => {
   test("what was not told is told at the end", () => {
     const { reporter, lines } = setUp();
     for (let i = 0; i < 3; i++) reporter.afterShutdown();
-    reporter.ended(0);
+    reporter.ended(0, false);
     expect(lines.slice(1)).toEqual([
       "warn: Ignored a record: 2 more since the last warning.",
       "info: Shut down; everything is written.",
@@ -193,7 +192,7 @@ describe("what can happen with every call", () => {
   test("is told whatever was thrown", () => {
     const { reporter, lines } = setUp();
     reporter.refused("a tool call", Object.create(null));
-    reporter.rejected({ item: call(), error: Symbol("s") });
+    reporter.rejected(Symbol("s"));
     expect(lines).toEqual([
       "warn: Refused a tool call: an error that cannot be shown as text",
       "warn: The database refused a record: Symbol(s)",
@@ -203,8 +202,8 @@ describe("what can happen with every call", () => {
   test("the end of an unknown session is a fact, told each time", () => {
     const { reporter, lines } = setUp();
     const error = new AnalyticsError("unknown_session", ":memory:", "Nobody started it.");
-    reporter.rejected({ item: call(), error });
-    reporter.rejected({ item: call(), error });
+    reporter.rejected(error);
+    reporter.rejected(error);
     expect(lines).toEqual(["info: Nobody started it.", "info: Nobody started it."]);
   });
 });
@@ -212,8 +211,8 @@ describe("what can happen with every call", () => {
 describe("the end", () => {
   test("says that everything is written, or how much is not", () => {
     const { reporter, lines } = setUp();
-    reporter.ended(0);
-    reporter.ended(7);
+    reporter.ended(0, false);
+    reporter.ended(7, false);
     expect(lines).toEqual([
       "info: Shut down; everything is written.",
       "error: Shut down; 7 records could not be written and are lost.",

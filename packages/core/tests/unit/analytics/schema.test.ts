@@ -2,12 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { getTableConfig } from "drizzle-orm/sqlite-core";
 import * as fc from "fast-check";
 import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database.ts";
-import {
-  type SessionRow,
-  type ToolCallRow,
-  toSessionRow,
-  toToolCallRow,
-} from "../../../src/analytics/metadata.ts";
+import { toCallDetails, toSessionRow } from "../../../src/analytics/metadata.ts";
+import type { TelemetryRecord } from "../../../src/analytics/record.ts";
+import { type SessionRow, type ToolCallRow, toToolCallRow } from "../../../src/analytics/row.ts";
 import {
   FAILED_STATUSES,
   TOOL_CALL_STATUSES,
@@ -17,7 +14,7 @@ import {
   toolCalls,
   toolDaily,
 } from "../../../src/analytics/schema.ts";
-import { type TelemetryRecord, Writer } from "../../../src/analytics/writer.ts";
+import { Writer } from "../../../src/analytics/writer.ts";
 import { call, end, start } from "../../support/records.ts";
 
 /** A table's columns as other programs see them: `<name> <type>`, with a `!` where there is always a value. */
@@ -141,7 +138,7 @@ describe("the views", () => {
       serverName: "files",
       serverVersion: "2",
     };
-    await new Writer(db, "recorder").write([
+    await new Writer(db.$client, db.path, "recorder").write([
       start("ended", LATE - 1_000, { ...parties, transport: "stdio" }),
       start("quiet", LATE),
       call({ toolName: "read", sessionId: "ended", startedAt: LATE, durationMs: 1 }),
@@ -310,16 +307,17 @@ describe("a row", () => {
 
   async function storeAlone(record: TelemetryRecord, look: (db: AnalyticsDb) => unknown) {
     using db = createAnalyticsDb(":memory:");
-    expect(await new Writer(db, "recorder").write([record])).toEqual([]);
+    expect(await new Writer(db.$client, db.path, "recorder").write([record])).toEqual([]);
     return look(db);
   }
 
   test("of a call comes back from drizzle as it was stored, column by column", async () => {
     const property = fc.asyncProperty(metadata, fc.nat(), async (input, now) => {
-      const row: ToolCallRow = toToolCallRow(input, now, {
-        capturePayloads: true,
-        maxPayloadLength: 200,
-      });
+      const row: ToolCallRow = toToolCallRow(
+        "id",
+        now,
+        toCallDetails(input, { capturePayloads: true, maxPayloadLength: 200 }),
+      );
       const read = await storeAlone({ kind: "tool_call", row }, (db) =>
         db.select().from(toolCalls).all(),
       );

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import * as fc from "fast-check";
 import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database.ts";
+import type { TelemetryRecord } from "../../../src/analytics/record.ts";
 import {
   FAILED_STATUSES,
   TOOL_CALL_STATUSES,
@@ -8,7 +9,7 @@ import {
   sessions,
   toolCalls,
 } from "../../../src/analytics/schema.ts";
-import { type TelemetryRecord, Writer } from "../../../src/analytics/writer.ts";
+import { Writer } from "../../../src/analytics/writer.ts";
 import { describeFailure } from "../../support/failure.ts";
 import { call, callRow, end, endRecorder, start } from "../../support/records.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
@@ -17,7 +18,11 @@ const RECORDER = "recorder";
 
 function open(path = ":memory:") {
   const db = createAnalyticsDb(path);
-  return { db, writer: new Writer(db, RECORDER), [Symbol.dispose]: () => db.close() };
+  return {
+    db,
+    writer: new Writer(db.$client, db.path, RECORDER),
+    [Symbol.dispose]: () => db.close(),
+  };
 }
 
 /** Everything that is stored, in the order in which it came. */
@@ -85,7 +90,7 @@ describe("Writer.write", () => {
     using store = open();
     store.db.$client.run("alter table tool_calls rename to away");
     const batch = [start("a", 1), call({ sessionId: "a" })];
-    expect(await failure(store.writer.write(batch))).toMatchObject({ code: "failed" });
+    expect(await failure(store.writer.write(batch))).toMatchObject({ code: "missing_table" });
     store.db.$client.run("alter table away rename to tool_calls");
     expect(await store.writer.write(batch)).toEqual([]);
     expect(toolNames(store.db)).toEqual(["echo"]);
@@ -418,9 +423,10 @@ describe("v_sessions", () => {
         const reopened = { endedAt: null, endReason: null, recorderId: row.recorderId };
         Object.assign(begin(row.id, row.startedAt, row.recorderId), reopened);
       } else if (kind === "session_end") finish(told.get(row.sessionId), row.endedAt, row.reason);
-      else {
+      else if (kind === "recorder_end" && row.endedAt !== null) {
+        const { endedAt } = row;
         const own = [...told.values()].filter(({ recorderId }) => recorderId === row.recorderId);
-        for (const model of own) finish(model, row.endedAt, row.reason);
+        for (const model of own) finish(model, endedAt, row.reason);
       }
     }
     return [...told]

@@ -1,0 +1,65 @@
+import type { Rejection } from "./batcher.ts";
+import type { CommitCost } from "./file-writer.ts";
+import { type TelemetryRecord, decode } from "./record.ts";
+import type { RecordRejection, RecordWriter } from "./writer.ts";
+
+/** Where the service's batches of lines go: a thread of their own, or the calling one. */
+export interface LineWriter {
+  /** Stores a batch whole and in order; returns the lines that can never be stored. Rejects if it stored nothing. */
+  write(lines: readonly string[]): Promise<readonly Rejection<string>[]>;
+  /** What the last commit took, where it is known. */
+  readonly cost: CommitCost | undefined;
+  /** Lets go of the file, within `timeoutMs`. Never rejects. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Decodes lines and gives them to a writer of records. */
+export async function writeLines(
+  writer: RecordWriter,
+  lines: readonly string[],
+): Promise<readonly Rejection<string>[]> {
+  const { records, undecodable } = decodeAll(lines);
+  return [...undecodable, ...toLines(records, await writer.write([...records.keys()]))];
+}
+
+/** Each record with its line, and the lines that are no records. */
+export function decodeAll(lines: readonly string[]) {
+  const records = new Map<TelemetryRecord, string>();
+  const undecodable: Rejection<string>[] = [];
+  for (const line of lines) {
+    try {
+      records.set(decode(line), line);
+    } catch (error) {
+      undecodable.push({ item: line, error });
+    }
+  }
+  return { records, undecodable };
+}
+
+function toLines(
+  records: ReadonlyMap<TelemetryRecord, string>,
+  rejections: readonly RecordRejection[],
+): readonly Rejection<string>[] {
+  return rejections.map(({ item, error }) => ({ item: records.get(item) ?? "", error }));
+}
+
+/** Writes in the calling thread, through any writer of records. */
+export class InlineWriter implements LineWriter {
+  readonly #writer: RecordWriter & { readonly cost?: CommitCost; close?(): void };
+
+  constructor(writer: RecordWriter & { readonly cost?: CommitCost; close?(): void }) {
+    this.#writer = writer;
+  }
+
+  get cost(): CommitCost | undefined {
+    return this.#writer.cost;
+  }
+
+  write(lines: readonly string[]): Promise<readonly Rejection<string>[]> {
+    return writeLines(this.#writer, lines);
+  }
+
+  async close(): Promise<void> {
+    this.#writer.close?.();
+  }
+}

@@ -1,0 +1,165 @@
+import { type Dirent, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { whileBusySync } from "./busy.ts";
+import type { Connection } from "./connection.ts";
+import { errorMessage } from "./errors.ts";
+import { JOURNAL_HEADER, journalDirectory, lockName } from "./journal.ts";
+import { FileLock } from "./lock.ts";
+import type { Logger } from "./logger.ts";
+import { type TelemetryRecord, decode } from "./record.ts";
+import { type RecordRejection, Writer } from "./writer.ts";
+
+/** What was found in the journals of processes that died. */
+export interface Recovery {
+  /** Records taken in; those that were in the database already are counted too. */
+  readonly records: number;
+  /** Recorders whose journals were taken in. */
+  readonly recorders: number;
+  /** Files that were moved aside, because not all of what they hold could be read. */
+  readonly damaged: readonly string[];
+}
+
+/** Records a transaction: others that write get their turn in between. */
+const BATCH_SIZE = 500;
+
+const SEGMENT = /^([0-9a-f-]{36})-(\d+)\.jsonl$/;
+
+const HEADER = /^\{"format":"([^"]+)","version":(\d+)\}$/;
+
+interface SegmentFile {
+  readonly path: string;
+  readonly recorderId: string;
+  readonly number: number;
+}
+
+/**
+ * Takes in what dead processes left in their journals: exactly once, since ids are unique. The journals of
+ * living ones are left alone; so is what cannot be written now, for the next one who opens.
+ *
+ * A torn last line was never accepted and is dropped. A file with anything else that cannot be read, or
+ * that the database refuses, is moved aside under the name `….damaged` after the rest of it was taken in.
+ */
+export function recover(
+  path: string,
+  { client }: Pick<Connection, "client">,
+  logger: Logger,
+  timeoutMs: number,
+): Recovery {
+  const deadline = performance.now() + timeoutMs;
+  const directory = journalDirectory(path);
+  const damaged: string[] = [];
+  let records = 0;
+  let recorders = 0;
+  const segments = Map.groupBy(listSegments(directory), ({ recorderId }) => recorderId);
+  for (const [recorderId, files] of segments) {
+    try {
+      const lock = FileLock.tryAcquire(join(directory, lockName(recorderId)));
+      if (!lock) continue;
+      try {
+        const commit = committer(new Writer(client, path, recorderId), deadline);
+        records += takeIn(files, commit, damaged, logger);
+        const row = { recorderId, endedAt: null, reason: "stale" };
+        commit([{ kind: "recorder_end", row }]);
+        for (const file of files) rmSync(file.path, { force: true });
+        recorders += 1;
+        lock.remove();
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
+    } catch (error) {
+      logger.warn(
+        `The journal of an ended process could not be taken in (${errorMessage(error)}). It stays in ${directory}; whoever opens the database next tries again.`,
+      );
+    }
+  }
+  if (records > 0) logger.info(`Took in ${records} records from the journals of ended processes.`);
+  return { records, recorders, damaged };
+}
+
+function listSegments(directory: string): readonly SegmentFile[] {
+  return entries(directory)
+    .flatMap(({ name }) => {
+      const [, recorderId, number] = SEGMENT.exec(name) ?? [];
+      if (recorderId === undefined) return [];
+      return [{ path: join(directory, name), recorderId, number: Number(number) }];
+    })
+    .toSorted((a, b) => a.number - b.number);
+}
+
+function entries(directory: string): readonly Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+  } catch {
+    // No recorder has written here yet, or the directory cannot be read: then nothing was written there either.
+    return [];
+  }
+}
+
+type Commit = (batch: readonly TelemetryRecord[]) => readonly RecordRejection[];
+
+function committer(writer: Writer, deadline: number): Commit {
+  return (batch) => whileBusySync(deadline, () => writer.commit(batch));
+}
+
+function takeIn(
+  files: readonly SegmentFile[],
+  commit: Commit,
+  damaged: string[],
+  logger: Logger,
+): number {
+  let taken = 0;
+  for (const { path } of files) {
+    const { records, errors } = readSegment(path);
+    for (let first = 0; first < records.length; first += BATCH_SIZE) {
+      const rejections = commit(records.slice(first, first + BATCH_SIZE));
+      errors.push(...rejections.map(({ error }) => error));
+    }
+    taken += records.length;
+    const [error] = errors;
+    if (error === undefined) continue;
+    const aside = `${path}.damaged`;
+    renameSync(path, aside);
+    damaged.push(aside);
+    logger.warn(
+      `Expected a journal, but ${errors.length} lines of ${path} could not be taken in (${errorMessage(error)}). The file is now ${aside}; the rest of it was taken in.`,
+    );
+  }
+  return taken;
+}
+
+interface SegmentContent {
+  readonly records: readonly TelemetryRecord[];
+  /** One for each line that could not be read. */
+  readonly errors: unknown[];
+}
+
+/** @throws If a newer Toolmeter wrote the file: it is for that one to read. */
+function readSegment(path: string): SegmentContent {
+  const lines = readFileSync(path, "utf8").split("\n");
+  // What follows the last line's end is nothing, or a line that its writer did not live to finish.
+  lines.pop();
+  const header = lines.shift();
+  const records: TelemetryRecord[] = [];
+  const errors: unknown[] = [];
+  if (header === undefined) return { records, errors };
+  if (!isJournal(header, path)) return { records, errors: [new SyntaxError("no journal of ours")] };
+  for (const line of lines) {
+    try {
+      records.push(decode(line));
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  return { records, errors };
+}
+
+function isJournal(header: string, path: string): boolean {
+  const { format, version } = JOURNAL_HEADER;
+  const found = HEADER.exec(header);
+  if (found?.[1] !== format) return false;
+  if (Number(found[2]) > version) {
+    throw new Error(`a newer Toolmeter wrote ${path}; update Toolmeter`);
+  }
+  return true;
+}

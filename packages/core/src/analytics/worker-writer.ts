@@ -1,0 +1,168 @@
+import type { Rejection } from "./batcher.ts";
+import { AnalyticsError, type AnalyticsErrorCode } from "./errors.ts";
+import { type CommitCost, FileWriter } from "./file-writer.ts";
+import { InlineWriter, type LineWriter } from "./line-writer.ts";
+import type { RetentionPolicy } from "./retention.ts";
+
+/** What the worker is told. `lines` are joined by line ends: one text crosses the threads fastest. */
+export type ToWorker =
+  | {
+      readonly kind: "open";
+      readonly path: string;
+      readonly recorderId: string;
+      readonly retention: RetentionPolicy;
+    }
+  | { readonly kind: "write"; readonly lines: string }
+  | { readonly kind: "close" };
+
+interface Failure {
+  readonly code: AnalyticsErrorCode;
+  readonly message: string;
+}
+
+/** What it answers. */
+export type FromWorker =
+  | {
+      readonly kind: "written";
+      /** The index of each line that can never be stored, and why. */
+      readonly rejections: readonly (readonly [index: number, Failure])[];
+      readonly cost: CommitCost;
+    }
+  | ({ readonly kind: "failed" } & Failure)
+  | { readonly kind: "warning"; readonly message: string }
+  | { readonly kind: "closed" };
+
+export interface WorkerWriterOptions {
+  /** Where the worker's program is. */
+  readonly program: string | URL;
+  readonly path: string;
+  readonly recorderId: string;
+  readonly retention: RetentionPolicy;
+  readonly warn: (message: string) => void;
+}
+
+/** The program beside this file; in a bundle there is none. */
+export const WORKER_PROGRAM = new URL("./writer.worker.ts", import.meta.url);
+
+type Answer = readonly Rejection<string>[];
+
+/** A batch that the worker has not acknowledged. */
+interface Pending extends PromiseWithResolvers<Answer> {
+  readonly lines: readonly string[];
+}
+
+/**
+ * Writes batches in a worker: locks, commits and checkpoints are waited for in its thread.
+ *
+ * The worker is started at the first batch and never keeps the process alive. If it dies, the batch fails,
+ * and the next one starts another. If it cannot run at all (a bundle without its file), batches are written
+ * in the calling thread, after one warning.
+ */
+export class WorkerWriter implements LineWriter {
+  readonly #options: WorkerWriterOptions;
+  #worker: Worker | undefined;
+  /** Whether this worker ever answered: one that never did cannot run here. */
+  #hasAnswered = false;
+  #pending: Pending | undefined;
+  #closed: PromiseWithResolvers<void> | undefined;
+  #inline: LineWriter | undefined;
+  #cost: CommitCost | undefined;
+
+  constructor(options: WorkerWriterOptions) {
+    this.#options = options;
+  }
+
+  get cost(): CommitCost | undefined {
+    return this.#inline?.cost ?? this.#cost;
+  }
+
+  write(lines: readonly string[]): Promise<Answer> {
+    if (this.#inline) return this.#inline.write(lines);
+    const worker = (this.#worker ??= this.#start());
+    this.#pending = { lines, ...Promise.withResolvers<Answer>() };
+    post(worker, { kind: "write", lines: lines.join("\n") });
+    return this.#pending.promise;
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    await this.#inline?.close(timeoutMs);
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#closed = Promise.withResolvers();
+    const timer = setTimeout(this.#closed.resolve, timeoutMs);
+    post(worker, { kind: "close" });
+    await this.#closed.promise;
+    clearTimeout(timer);
+    this.#worker = undefined;
+    worker.terminate();
+  }
+
+  #start(): Worker {
+    const { program, path, recorderId, retention } = this.#options;
+    const worker = new Worker(program, { ref: false });
+    this.#hasAnswered = false;
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+      if (worker === this.#worker) this.#onMessage(data);
+    });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#onDeath(worker, event.message);
+    });
+    worker.addEventListener("close", () => this.#onDeath(worker, "it ended"));
+    post(worker, { kind: "open", path, recorderId, retention });
+    return worker;
+  }
+
+  #onMessage(message: FromWorker): void {
+    const pending = this.#pending;
+    switch (message.kind) {
+      case "written":
+        this.#hasAnswered = true;
+        this.#cost = message.cost;
+        this.#pending = undefined;
+        pending?.resolve(
+          message.rejections.map(([index, failure]) => ({
+            item: pending.lines[index] ?? "",
+            error: this.#toError(failure),
+          })),
+        );
+        return;
+      case "failed":
+        this.#hasAnswered = true;
+        this.#pending = undefined;
+        pending?.reject(this.#toError(message));
+        return;
+      case "warning":
+        this.#options.warn(message.message);
+        return;
+      case "closed":
+        this.#closed?.resolve();
+    }
+  }
+
+  #toError({ code, message }: Failure): AnalyticsError {
+    return new AnalyticsError(code, this.#options.path, message);
+  }
+
+  #onDeath(worker: Worker, reason: string): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    this.#closed?.resolve();
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (this.#hasAnswered) {
+      pending?.reject(new Error(`The writing thread died: ${reason}`));
+      return;
+    }
+    const { path, recorderId, warn } = this.#options;
+    warn(
+      `Expected to write in a thread of its own, but it could not run (${reason}). Batches are written in the tool's thread. In a bundle, say with the option \`worker\` where its program is.`,
+    );
+    this.#inline = new InlineWriter(new FileWriter(path, recorderId, warn));
+    if (pending) this.#inline.write(pending.lines).then(pending.resolve, pending.reject);
+  }
+}
+
+function post(worker: Worker, message: ToWorker): void {
+  worker.postMessage(message);
+}
