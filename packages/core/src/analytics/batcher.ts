@@ -31,8 +31,10 @@ export interface BatcherObserver<T> {
 export interface BatcherOptions<T> {
   readonly write: Write<T>;
   readonly observer: BatcherObserver<T>;
-  /** Items a batch; a full batch is written at once. */
+  /** Items that make a batch due at once. */
   readonly batchSize: number;
+  /** Items a batch at most, when more wait than make one due. @default `batchSize` */
+  readonly maxBatchSize?: number;
   /** Longest time an item waits for its batch to fill, in milliseconds. */
   readonly flushIntervalMs: number;
   /** Items that wait at most; a further one is refused. */
@@ -205,8 +207,8 @@ export class Batcher<T> {
 
   /** The next batch; it stays in the queue until it is stored. */
   #next(): readonly T[] {
-    const { batchSize, maxBatchBytes = Infinity } = this.#options;
-    const batch = this.#queue.slice(0, batchSize);
+    const { batchSize, maxBatchSize = batchSize, maxBatchBytes = Infinity } = this.#options;
+    const batch = this.#queue.slice(0, maxBatchSize);
     let bytes = 0;
     const end = batch.findIndex((item) => (bytes += this.#sizeOf(item)) > maxBatchBytes);
     return end < 0 ? batch : batch.slice(0, Math.max(1, end));

@@ -56,6 +56,8 @@ function openFile(file: string): Database {
     );
   } else assertWritable(file);
   const client = new Database(file, { create: true, readwrite: true, strict: true });
+  // Before the first table, or never: free pages can then be given back to the file system (`retention.ts`).
+  if (isNew) client.run("pragma auto_vacuum = incremental");
   // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
   if (isNew) chmodSync(file, 0o600);
   return client;

@@ -106,6 +106,8 @@ export class FileWriter implements RecordWriter {
 
   #open(): Opened {
     const { client } = openConnection(this.#path, 0);
+    // The writer itself makes the session's row of a call; to have SQLite look for it takes a tenth of the time.
+    client.run("pragma foreign_keys = off");
     return { client, writer: new Writer(client, this.#path, this.#recorderId) };
   }
 

@@ -13,6 +13,9 @@ import { type RecordWriter, Writer } from "./writer.ts";
 /** Characters a message to the worker: more would hold up both threads. */
 const MAX_BATCH_LENGTH = 262_144;
 
+/** Full batches that share a transaction when so many wait: a commit costs as much as inserting its 50 rows. */
+const BATCHES_A_COMMIT = 10;
+
 /** Longest wait for other processes' locks in the hook of a process that ends, in milliseconds. */
 const EXIT_WAIT_MS = 250;
 
@@ -60,6 +63,8 @@ export class Pipeline {
         },
       },
       batchSize: config.batchSize,
+      // Whoever takes batches instead of the database gets them as small as it asked for.
+      maxBatchSize: config.batchSize * (writer ? 1 : BATCHES_A_COMMIT),
       flushIntervalMs: config.flushIntervalMs,
       maxQueueSize: config.maxQueueSize,
       maxQueueBytes: config.maxQueueBytes,

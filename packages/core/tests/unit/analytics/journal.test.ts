@@ -1,0 +1,364 @@
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import {
+  appendFileSync,
+  chmodSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { createAnalyticsDb } from "../../../src/analytics/database.ts";
+import { JOURNAL_HEADER, Journal, journalDirectory } from "../../../src/analytics/journal.ts";
+import { FileLock } from "../../../src/analytics/lock.ts";
+import { encode, encodeCall } from "../../../src/analytics/record.ts";
+import { sessions, toolCalls } from "../../../src/analytics/schema.ts";
+import { memoryLogger } from "../../support/memory-logger.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const RECORDER = "01990000-0000-7000-8000-000000000000";
+
+function setUp(recorderId = RECORDER) {
+  const temporary = temporaryDirectory();
+  const database = temporary.file("a.db");
+  const failures: unknown[] = [];
+  const journal = new Journal(database, recorderId, (error) => failures.push(error));
+  return {
+    database,
+    directory: journalDirectory(database),
+    journal,
+    failures,
+    [Symbol.dispose]: () => {
+      journal.remove();
+      temporary[Symbol.dispose]();
+    },
+  };
+}
+
+function segments(directory: string): readonly string[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith(".jsonl"))
+    .toSorted((a, b) => numberOf(a) - numberOf(b));
+}
+
+const numberOf = (name: string) => Number(/-(\d+)\.jsonl$/.exec(name)?.[1]);
+
+/** What a reader finds: the lines of all segments, without their headers. */
+function lines(directory: string): readonly string[] {
+  return segments(directory).flatMap((name) => {
+    const [header, ...rest] = readFileSync(join(directory, name), "utf8").trimEnd().split("\n");
+    expect(JSON.parse(header ?? "")).toEqual(JOURNAL_HEADER);
+    return rest;
+  });
+}
+
+function callLine(
+  toolName: string,
+  status: "success" | "abandoned" = "success",
+  id = Bun.randomUUIDv7(),
+): string {
+  return encodeCall(id, 1_000, {
+    toolName,
+    durationMs: 5,
+    status,
+    sessionId: "s",
+    startedAt: 1_000,
+  });
+}
+
+/** A journal as a process leaves it that is killed: its files, and a lock that nobody holds. */
+function leave(database: string, texts: readonly string[], recorderId = RECORDER): string {
+  const journal = new Journal(database, recorderId, () => undefined);
+  for (const text of texts) journal.append(text);
+  journal.close();
+  return join(journalDirectory(database), `${recorderId}-1.jsonl`);
+}
+
+describe("Journal", () => {
+  test("has a line on disk before `append` returns, for its owner's eyes only", () => {
+    using store = setUp();
+    store.journal.append("one");
+    expect(lines(store.directory)).toEqual(["one"]);
+    const [name = ""] = segments(store.directory);
+    expect(statSync(join(store.directory, name)).mode & 0o777).toBe(0o600);
+    expect(statSync(store.directory).mode & 0o777).toBe(0o700);
+    expect(store.journal.written).toBe(4);
+  });
+
+  test("keeps a segment until each of its lines is settled, and removes it then", () => {
+    using store = setUp();
+    const long = "x".repeat(600_000);
+    for (let index = 0; index < 5; index += 1) store.journal.append(`${index}${long}`);
+    expect(segments(store.directory)).toHaveLength(3);
+    store.journal.release(1);
+    expect(segments(store.directory)).toHaveLength(3);
+    store.journal.release(1);
+    expect(segments(store.directory)).toHaveLength(2);
+    expect(lines(store.directory).map(([first]) => first)).toEqual(["2", "3", "4"]);
+    store.journal.release(3);
+    expect(segments(store.directory)).toHaveLength(1);
+  });
+
+  test("carries the calls in flight into each new segment", () => {
+    using store = setUp();
+    store.journal.keepOpen("a", "call a");
+    store.journal.keepOpen("b", "call b");
+    store.journal.append("x".repeat(1_100_000));
+    store.journal.dropOpen("a");
+    store.journal.append("next");
+    store.journal.release(1);
+    expect(lines(store.directory)).toEqual(["call b", "next"]);
+  });
+
+  test("leaves nothing behind when all is settled, and what is not when it is not", () => {
+    using store = setUp();
+    store.journal.append("one");
+    store.journal.append("two");
+    store.journal.release(1);
+    store.journal.close();
+    expect(lines(store.directory)).toEqual(["one", "two"]);
+    const second = new Journal(store.database, RECORDER.replace("7000", "7001"), () => undefined);
+    second.append("three");
+    second.release(1);
+    second.close();
+    expect(segments(store.directory)).toHaveLength(1);
+  });
+
+  test("goes on in a new segment when somebody removes its directory", () => {
+    using store = setUp();
+    store.journal.append("one");
+    rmSync(store.directory, { recursive: true });
+    store.journal.append("two");
+    store.journal.release(2);
+    store.journal.append("three");
+    expect(lines(store.directory)).toEqual(["three"]);
+  });
+
+  test("counts what it cannot write and says so once, until it can again", () => {
+    using store = setUp();
+    rmSync(store.directory, { recursive: true });
+    // A file in the directory's place: no new segment can be made.
+    writeFileSync(store.directory, "");
+    store.journal.append("x".repeat(1_100_000));
+    for (let index = 0; index < 3; index += 1) store.journal.append("lost");
+    rmSync(store.directory);
+    store.journal.release(4);
+    store.journal.append("kept");
+    expect(lines(store.directory)).toEqual(["kept"]);
+  });
+
+  test("refuses to begin where nothing can be written", () => {
+    using directory = temporaryDirectory();
+    writeFileSync(directory.file("a.db.journal"), "");
+    expect(() => new Journal(directory.file("a.db"), RECORDER, () => undefined)).toThrow();
+  });
+
+  test("holds in any history exactly what is not settled, behind what is", () => {
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant("append" as const),
+        length: fc.integer({ min: 1, max: 400_000 }),
+      }),
+      fc.record({ kind: fc.constant("release" as const), count: fc.nat(4) }),
+    );
+    const property = fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+      using store = setUp();
+      const waiting: string[] = [];
+      let next = 0;
+      for (const action of steps) {
+        if (action.kind === "append") {
+          const line = `${next++}:${"x".repeat(action.length)}`;
+          store.journal.append(line);
+          waiting.push(line);
+        } else store.journal.release(waiting.splice(0, action.count).length);
+        const found = lines(store.directory);
+        expect(found.slice(found.length - waiting.length)).toEqual(waiting);
+        // Only the segments that hold something unsettled, and the one that is written to.
+        expect(segments(store.directory).length).toBeLessThanOrEqual(waiting.length + 1);
+      }
+    });
+    fc.assert(property, { numRuns: 30 });
+  });
+});
+
+describe("FileLock", () => {
+  test("is held by one at a time, in the same process too", () => {
+    using directory = temporaryDirectory();
+    const path = directory.file("a.lock");
+    const lock = FileLock.tryAcquire(path);
+    expect(FileLock.tryAcquire(path)).toBeUndefined();
+    lock?.release();
+    FileLock.tryAcquire(path)?.remove();
+    expect(readdirSync(directory.path)).toEqual([]);
+  });
+
+  test("says why it cannot be made", () => {
+    using directory = temporaryDirectory();
+    expect(() => FileLock.tryAcquire(directory.file("missing/a.lock"))).toThrow("unable to open");
+  });
+});
+
+describe("whoever opens the database takes in the journals of dead processes:", () => {
+  const tools = (db: ReturnType<typeof createAnalyticsDb>) =>
+    db.select({ name: toolCalls.toolName, status: toolCalls.status }).from(toolCalls).all();
+
+  function reopen(database: string) {
+    const logger = memoryLogger();
+    return {
+      db: createAnalyticsDb(database, { logger }),
+      warnings: logger.lines.filter((line) => line.startsWith("warn")),
+    };
+  }
+
+  test("calls, sessions, and a session's end at its last call, as stale", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    leave(database, [callLine("echo"), callLine("echo")]);
+    const { db, warnings } = reopen(database);
+    expect(db.recovery).toEqual({ records: 2, recorders: 1, damaged: [] });
+    expect(db.select().from(sessions).all()).toMatchObject([
+      { id: "s", recorderId: RECORDER, startedAt: 1_000, endedAt: 1_005, endReason: "stale" },
+    ]);
+    expect(warnings).toEqual([]);
+    expect(readdirSync(journalDirectory(database))).toEqual([]);
+    db.close();
+  });
+
+  test("once, though they were written before", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    const texts = [
+      callLine("echo"),
+      encode({ kind: "session_end", row: { sessionId: "s", endedAt: 1_003, reason: "left" } }),
+    ];
+    leave(database, texts);
+    reopen(database).db.close();
+    leave(database, texts, RECORDER.replace("7000", "7001"));
+    const { db } = reopen(database);
+    expect(tools(db)).toHaveLength(1);
+    expect(db.select().from(sessions).all()).toMatchObject([{ endedAt: 1_003, endReason: "left" }]);
+    db.close();
+  });
+
+  test("a call that never ended as abandoned, and one that did as it ended", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    leave(database, [
+      callLine("hung", "abandoned", "1"),
+      callLine("slow", "abandoned", "2"),
+      callLine("slow", "success", "2"),
+    ]);
+    const { db } = reopen(database);
+    expect(tools(db)).toEqual([
+      { name: "hung", status: "abandoned" },
+      { name: "slow", status: "success" },
+    ]);
+    db.close();
+  });
+
+  test("without the last line, if it is torn", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    const segment = leave(database, [callLine("whole")]);
+    appendFileSync(segment, callLine("torn").slice(0, -1));
+    const { db, warnings } = reopen(database);
+    expect(tools(db)).toEqual([{ name: "whole", status: "success" }]);
+    expect(warnings).toEqual([]);
+    db.close();
+  });
+
+  test("all that can be read of a damaged one, which is kept under another name", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    const segment = leave(database, [
+      callLine("one"),
+      "}{",
+      '{"kind":"other"}',
+      "null",
+      '{"kind":"tool_call"}',
+      callLine("two"),
+    ]);
+    const { db, warnings } = reopen(database);
+    expect(tools(db).map(({ name }) => name)).toEqual(["one", "two"]);
+    expect(db.recovery.damaged).toEqual([`${segment}.damaged`]);
+    expect(warnings).toEqual([expect.stringContaining("4 lines of")]);
+    expect(readdirSync(journalDirectory(database))).toEqual([`${RECORDER}-1.jsonl.damaged`]);
+    db.close();
+    expect(reopen(database).warnings).toEqual([]);
+  });
+
+  test("nothing of a file that is no journal, which is kept under another name", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    const segment = leave(database, [callLine("one")]);
+    writeFileSync(segment, "a letter\n");
+    const { db, warnings } = reopen(database);
+    expect(tools(db)).toEqual([]);
+    expect(warnings).toHaveLength(1);
+    expect(readFileSync(`${segment}.damaged`, "utf8")).toBe("a letter\n");
+    db.close();
+  });
+
+  test("not that of a newer version, nor files of other names", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    const segment = leave(database, [callLine("one")]);
+    const text = readFileSync(segment, "utf8").replace('"version":1', '"version":2');
+    writeFileSync(segment, text);
+    writeFileSync(join(journalDirectory(database), "notes.txt"), "mine");
+    const { db, warnings } = reopen(database);
+    expect(tools(db)).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining("a newer Toolmeter wrote")]);
+    expect(readFileSync(segment, "utf8")).toBe(text);
+    expect(readdirSync(journalDirectory(database))).toContain("notes.txt");
+    db.close();
+  });
+
+  test("not that of a living process", () => {
+    using store = setUp();
+    store.journal.append(callLine("alive"));
+    const { db, warnings } = reopen(store.database);
+    expect(tools(db)).toEqual([]);
+    expect(warnings).toEqual([]);
+    expect(lines(store.directory)).toHaveLength(1);
+    db.close();
+  });
+
+  test("later, if the database is locked", () => {
+    using directory = temporaryDirectory();
+    const database = directory.file("a.db");
+    using holder = createAnalyticsDb(database);
+    leave(database, [callLine("one")]);
+    holder.$client.run("begin immediate");
+    const logger = memoryLogger();
+    createAnalyticsDb(database, { logger, openTimeoutMs: 20 }).close();
+    expect(logger.lines).toEqual([
+      expect.stringContaining("whoever opens the database next tries again"),
+    ]);
+    holder.$client.run("rollback");
+    const { db } = reopen(database);
+    expect(tools(db)).toHaveLength(1);
+    db.close();
+  });
+
+  test("whole, of any size and any text", () => {
+    const property = fc.property(
+      fc.array(fc.string({ unit: "binary", minLength: 1, maxLength: 200 }), { maxLength: 30 }),
+      (names) => {
+        using directory = temporaryDirectory();
+        const database = directory.file("a.db");
+        leave(
+          database,
+          names.map((name) => callLine(name)),
+        );
+        const { db, warnings } = reopen(database);
+        expect(tools(db)).toHaveLength(names.length);
+        expect(warnings).toEqual([]);
+        db.close();
+      },
+    );
+    fc.assert(property, { numRuns: 30 });
+  });
+});
