@@ -56,8 +56,6 @@ function openFile(file: string): Database {
     );
   } else assertWritable(file);
   const client = new Database(file, { create: true, readwrite: true, strict: true });
-  // Before the first table, or never: free pages can then be given back to the file system (`retention.ts`).
-  if (isNew) client.run("pragma auto_vacuum = incremental");
   // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
   if (isNew) chmodSync(file, 0o600);
   return client;
@@ -94,7 +92,11 @@ function assertWritable(file: string): void {
 function prepare(client: Database, file: string, deadline: number): string {
   const retry = <T>(step: () => T): T => whileBusySync(deadline, step);
   const current = retry(() => client.transaction(() => isCurrent(client, file)).deferred());
-  if (!current) retry(() => migrate(client, file));
+  if (!current) {
+    // Before the first table, or never: free pages can then be given back to the file system (`retention.ts`).
+    retry(() => client.run("pragma auto_vacuum = incremental"));
+    retry(() => migrate(client, file));
+  }
   // After identifying: another program's file keeps its journal mode.
   const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
   for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);

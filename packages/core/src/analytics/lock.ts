@@ -23,7 +23,8 @@ export class FileLock {
     const client = new Database(path, { create: true, readwrite: true });
     try {
       chmodSync(path, 0o600);
-      client.run("pragma journal_mode = off");
+      // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
+      client.run("pragma journal_mode = memory");
       client.run("begin exclusive");
       return new FileLock(client);
     } catch (error) {

@@ -23,8 +23,14 @@ class Times {
   get distribution(): Distribution {
     const { count, max } = this.#histogram;
     if (count === 0) return { count: 0, p50: 0, p99: 0, max: 0 };
-    const percentile = (share: number) => this.#histogram.percentile(share) / NANOSECONDS;
-    return { count, p50: percentile(50), p99: percentile(99), max: max / NANOSECONDS };
+    // Its percentiles are rounded up, beyond the maximum even.
+    const percentile = (share: number) => Math.min(this.#histogram.percentile(share), max);
+    return {
+      count,
+      p50: percentile(50) / NANOSECONDS,
+      p99: percentile(99) / NANOSECONDS,
+      max: max / NANOSECONDS,
+    };
   }
 }
 

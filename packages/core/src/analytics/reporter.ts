@@ -71,18 +71,19 @@ export class Reporter {
     this.#isFailing = true;
   }
 
-  /** `isJournaled`: what remains is in the journal. */
-  ended(remaining: number, isJournaled: boolean): void {
+  /** `lost` records could not be written in time; `left` ones neither, but the journal has them. */
+  ended(lost: number, left: number): void {
     this.#endOverflow();
     for (const [kind, { count }] of this.#quiet) {
       if (count > 0) this.#logger.warn(`${kind}: ${count} more since the last warning.`);
     }
-    if (remaining === 0) this.#logger.info("Shut down; everything is written.");
-    else if (isJournaled) {
+    if (left > 0) {
       this.#logger.warn(
-        `Shut down; ${remaining} records wait in the journal for whoever opens the database next.`,
+        `Shut down; ${left} records wait in the journal for whoever opens the database next.`,
       );
-    } else this.#logger.error(`Shut down; ${remaining} records could not be written and are lost.`);
+    } else if (lost > 0) {
+      this.#logger.error(`Shut down; ${lost} records could not be written and are lost.`);
+    } else this.#logger.info("Shut down; everything is written.");
   }
 
   #endOverflow(): void {

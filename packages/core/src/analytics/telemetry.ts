@@ -241,7 +241,7 @@ export class TelemetryService implements AsyncDisposable {
   async #shutDown(): Promise<FlushResult> {
     if (!this.#config.enabled) return NOTHING_TO_FLUSH;
     const result = await this.#pipeline.close(this.#config.shutdownTimeoutMs);
-    this.#reporter.ended(result.remaining, this.#leftInJournal > 0);
+    this.#reporter.ended(this.#dropped.shutdown_timeout, this.#leftInJournal);
     return result;
   }
 

@@ -95,6 +95,8 @@ export class WorkerWriter implements LineWriter {
     clearTimeout(timer);
     this.#worker = undefined;
     worker.terminate();
+    this.#pending?.reject(new Error("The writing thread was ended"));
+    this.#pending = undefined;
   }
 
   #start(): Worker {

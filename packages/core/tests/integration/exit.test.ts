@@ -24,9 +24,11 @@ const WAYS: readonly Way[] = [
   { way: "unhandled rejection", exitCode: 1, stderr: /rejected/ },
   { way: "exit inside a transaction", exitCode: 7 },
   { way: "await using", exitCode: 0 },
-  { way: "signal", signals: ["SIGINT"], signal: "SIGINT" },
-  { way: "signal", signals: ["SIGTERM"], signal: "SIGTERM" },
-  { way: "signal", signals: ["SIGHUP"], signal: "SIGHUP" },
+  ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => ({
+    way: "signal",
+    signals: [signal],
+    signal,
+  })),
   { way: "signal, handled by the host", signals: ["SIGTERM"], exitCode: 3, stderr: "host" },
   {
     way: "signal, survived by the host",
@@ -35,6 +37,9 @@ const WAYS: readonly Way[] = [
     stderr: "host",
   },
 ];
+
+/** More in the long run: `TOOLMETER_ROUNDS=20 bun test exit`. */
+const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 1);
 
 /** Runs the program to its end; sends each signal when it is ready for it. */
 async function end(file: string, { way, signals = [] }: Way) {
@@ -62,6 +67,11 @@ async function end(file: string, { way, signals = [] }: Way) {
   return { exitCode: child.exitCode, signal: child.signalCode, stderr: heard.join("") };
 }
 
+const named = WAYS.map((way) => [[way.way, ...(way.signals ?? [])].join(" "), way] as const);
+const rounds = Array.from({ length: ROUNDS }, (_, round) =>
+  named.map(([name, way]) => [name, round + 1, way] as const),
+).flat();
+
 /** What any SQLite tool sees in the file, without taking in journals. */
 function look(file: string) {
   using client = new Database(file);
@@ -84,7 +94,7 @@ const COMPLETE = {
 };
 
 describe("whatever way a process ends, its calls are in the file and it ends as it would have", () => {
-  test.each(WAYS)("$way $signals", async (way) => {
+  test.each(rounds)("%s, round %i", async (_name, _round, way) => {
     using directory = temporaryDirectory();
     const file = directory.file("a.db");
     const outcome = await end(file, way);
@@ -99,9 +109,9 @@ describe("whatever way a process ends, its calls are in the file and it ends as 
 });
 
 describe("while another process holds the write lock", () => {
-  test.each(WAYS.filter(({ way }) => way !== "exit inside a transaction"))(
-    "$way $signals: within 2 s, and the journal keeps the calls",
-    async (way) => {
+  test.each(named.filter(([name]) => name !== "exit inside a transaction"))(
+    "%s: within 2 s, and the journal keeps the calls",
+    async (_name, way) => {
       using directory = temporaryDirectory();
       const file = directory.file("a.db");
       const holder = createAnalyticsDb(file);

@@ -11,6 +11,8 @@ afterEach(() => {
   kill.mockClear();
 });
 
+const nextTick = () => new Promise<void>((resolve) => process.nextTick(resolve));
+
 /** Real ends of real processes are in `tests/integration/exit.test.ts`. */
 describe("atExit()", () => {
   test("has one listener of a kind for all steps, and none after the last is taken back", () => {
@@ -48,12 +50,12 @@ describe("atExit()", () => {
     process.on("SIGHUP", host);
     process.emit("SIGHUP", "SIGHUP");
     expect(process.listenerCount("SIGHUP")).toBe(1);
-    await new Promise(process.nextTick);
+    await nextTick();
     expect(process.listenerCount("SIGHUP")).toBe(2);
     process.emit("SIGHUP", "SIGHUP");
     expect(ran).toEqual(["host, one of 1", "host, one of 1"]);
     expect(kill).not.toHaveBeenCalled();
-    await new Promise(process.nextTick);
+    await nextTick();
     forget();
     process.off("SIGHUP", host);
     expect(process.listenerCount("SIGHUP")).toBe(0);
@@ -66,7 +68,7 @@ describe("atExit()", () => {
     process.on("SIGINT", host);
     process.emit("SIGINT", "SIGINT");
     forget();
-    await new Promise(process.nextTick);
+    await nextTick();
     process.off("SIGINT", host);
     expect(counts()).toEqual(before);
   });

@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import {
   appendFileSync,
-  chmodSync,
   readFileSync,
   readdirSync,
   rmSync,

@@ -124,7 +124,7 @@ describe("a full queue", () => {
     const { reporter, lines } = setUp();
     reporter.overflowed(60);
     reporter.overflowed(60);
-    reporter.ended(60, false);
+    reporter.ended(60, 0);
     expect(lines.slice(1)).toEqual([
       expect.stringMatching(/^warn: .*2 records were dropped\.$/),
       "error: Shut down; 60 records could not be written and are lost.",
@@ -172,7 +172,7 @@ describe("what can happen with every call", () => {
   test("what was not told is told at the end", () => {
     const { reporter, lines } = setUp();
     for (let i = 0; i < 3; i++) reporter.afterShutdown();
-    reporter.ended(0, false);
+    reporter.ended(0, 0);
     expect(lines.slice(1)).toEqual([
       "warn: Ignored a record: 2 more since the last warning.",
       "info: Shut down; everything is written.",
@@ -211,8 +211,8 @@ describe("what can happen with every call", () => {
 describe("the end", () => {
   test("says that everything is written, or how much is not", () => {
     const { reporter, lines } = setUp();
-    reporter.ended(0, false);
-    reporter.ended(7, false);
+    reporter.ended(0, 0);
+    reporter.ended(7, 0);
     expect(lines).toEqual([
       "info: Shut down; everything is written.",
       "error: Shut down; 7 records could not be written and are lost.",

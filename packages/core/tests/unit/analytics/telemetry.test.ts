@@ -7,7 +7,9 @@ import {
   type TelemetryRecord,
   type ToolCallMetadata,
   TelemetryService,
+  type AnalyticsDb,
   createAnalyticsDb,
+  recorderHealth,
   sessionSummaries,
   sessions,
   toolCalls,
@@ -342,6 +344,144 @@ describe("sessions", () => {
       "session_end",
       "recorder_end",
     ]);
+  });
+});
+
+describe("calls in flight", () => {
+  const stored = (db: AnalyticsDb) =>
+    db
+      .select({
+        id: toolCalls.id,
+        toolName: toolCalls.toolName,
+        status: toolCalls.status,
+        startedAt: toolCalls.startedAt,
+        durationMs: toolCalls.durationMs,
+      })
+      .from(toolCalls)
+      .all();
+
+  test("are recorded at their end, with their own duration, once", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const call = telemetry.startToolCall({ toolName: "echo", sessionId: "s" });
+    expect(telemetry.stats).toMatchObject({ inFlight: 1, accepted: 0 });
+    jest.advanceTimersByTime(250);
+    call.end({ status: "error", errorMessage: "no" });
+    call.end({ status: "success" });
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, accepted: 1 });
+    await telemetry.flush();
+    expect(stored(db)).toEqual([
+      { id: call.id, toolName: "echo", status: "error", startedAt: START, durationMs: 250 },
+    ]);
+  });
+
+  test("keep the duration by the monotonic clock when the wall clock is set back", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const call = telemetry.startToolCall({ toolName: "echo" });
+    jest.advanceTimersByTime(100);
+    jest.setSystemTime(START - 3_600_000);
+    call.end();
+    await telemetry.flush();
+    expect(stored(db)).toMatchObject([{ startedAt: START, durationMs: 100, status: "success" }]);
+  });
+
+  test("what is said at the end adds to what was said at the start", async () => {
+    const { db, telemetry } = serviceOnSqlite({ capturePayloads: true });
+    const input = { path: "/a" };
+    const call = telemetry.startToolCall({
+      toolName: "echo",
+      requestId: 0,
+      arguments: input,
+      clientName: "claude",
+    });
+    input.path = "changed later";
+    call.end({ result: [1], outputBytes: 3, clientName: undefined, durationMs: 7 });
+    await telemetry.flush();
+    expect(db.select().from(toolCalls).all()).toMatchObject([
+      {
+        requestId: "0",
+        arguments: { path: "/a" },
+        result: [1],
+        clientName: "claude",
+        outputBytes: 3,
+        durationMs: 7,
+      },
+    ]);
+  });
+
+  test("are abandoned when the service is shut down; a later end is ignored and counted", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const call = telemetry.startToolCall({ toolName: "slow", sessionId: "s" });
+    jest.advanceTimersByTime(40);
+    await telemetry.shutdown();
+    call.end();
+    expect(stored(db)).toEqual([
+      { id: call.id, toolName: "slow", status: "abandoned", startedAt: START, durationMs: 40 },
+    ]);
+    expect(db.select().from(sessions).all()).toMatchObject([{ id: "s", endReason: "shutdown" }]);
+    expect(telemetry.stats.dropped.shut_down).toBe(1);
+  });
+
+  test("of bad metadata are refused, counted once, and harm nobody", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const bad: unknown = { toolName: 1 };
+    telemetry.startToolCall(bad as ToolCallMetadata).end();
+    telemetry.startToolCall({ toolName: "echo" }).end(bad as ToolCallMetadata);
+    await telemetry.flush();
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, dropped: { invalid: 2 } });
+    expect(stored(db)).toEqual([]);
+  });
+
+  test("beyond ten thousand are recorded at their end all the same", async () => {
+    const { telemetry } = serviceOnMemoryWriter();
+    const calls = Array.from({ length: 10_001 }, () => telemetry.startToolCall({ toolName: "x" }));
+    expect(telemetry.stats.inFlight).toBe(10_000);
+    calls.at(-1)?.end();
+    expect(telemetry.stats.accepted).toBe(1);
+  });
+
+  test("cost nothing while recording is off", () => {
+    const { telemetry } = serviceOnMemoryWriter({ enabled: false });
+    telemetry.startToolCall({ toolName: "echo" }).end();
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, accepted: 0 });
+  });
+});
+
+describe("the recorder's health", () => {
+  const health = (db: AnalyticsDb) => db.select().from(recorderHealth).all();
+
+  test("is one row an hour, with the counts of that hour", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    telemetry.recordToolCall(CALL);
+    telemetry.recordToolCall({ ...CALL, durationMs: -1 });
+    await telemetry.flush();
+    jest.advanceTimersByTime(20_000);
+    telemetry.recordToolCall(CALL);
+    await telemetry.flush();
+    expect(health(db)).toMatchObject([
+      { hourStartedAt: START, processId: process.pid, accepted: 2, written: 2, droppedInvalid: 1 },
+    ]);
+    jest.advanceTimersByTime(3_600_000);
+    telemetry.recordToolCall(CALL);
+    telemetry.endSession("nobody");
+    await telemetry.flush();
+    await telemetry.shutdown();
+    expect(health(db)).toMatchObject([
+      { hourStartedAt: START, accepted: 2 },
+      { hourStartedAt: START + 3_600_000, accepted: 2, droppedInvalid: 0 },
+    ]);
+  });
+
+  test("is not written with each batch, but with the last", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    telemetry.recordToolCall(CALL);
+    await telemetry.flush();
+    jest.advanceTimersByTime(9_000);
+    telemetry.recordToolCall(CALL);
+    await telemetry.flush();
+    expect(health(db)).toMatchObject([{ accepted: 1 }]);
+    telemetry.recordToolCall(CALL);
+    await telemetry.shutdown();
+    expect(health(db)).toMatchObject([{ accepted: 3, written: 3, queuePeak: 1 }]);
   });
 });
 

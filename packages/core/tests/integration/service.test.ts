@@ -1,0 +1,224 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  type TelemetryConfig,
+  TelemetryService,
+  createAnalyticsDb,
+  toolCalls,
+} from "../../src/analytics/index.ts";
+import { journalDirectory } from "../../src/analytics/journal.ts";
+import { memoryLogger } from "../support/memory-logger.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
+
+/** A service on a file, its worker and its journal for real. */
+function setUp(config: TelemetryConfig = {}) {
+  const directory = temporaryDirectory();
+  const db = createAnalyticsDb(directory.file("a.db"));
+  const logger = memoryLogger();
+  const telemetry = new TelemetryService(db, { logger, ...config });
+  return {
+    directory,
+    db,
+    telemetry,
+    journal: journalDirectory(db.path),
+    warnings: () => logger.lines.filter((line) => !/^(debug|info)/.test(line)),
+    count: () => db.select().from(toolCalls).all().length,
+    async [Symbol.asyncDispose]() {
+      await telemetry.shutdown();
+      db.close();
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+function threads(): number {
+  return readdirSync("/proc/self/task").length;
+}
+
+const listeners = () =>
+  ["exit", "SIGINT", "SIGTERM", "SIGHUP"].map((event) => process.listenerCount(event));
+
+describe("a service on a file", () => {
+  test("writes by a worker, journals meanwhile, and leaves nothing but the database", async () => {
+    await using store = setUp();
+    for (let index = 0; index < 1_234; index += 1) store.telemetry.recordToolCall(CALL);
+    expect(readdirSync(store.journal)).toHaveLength(2);
+    expect(await store.telemetry.flush()).toEqual({ outcome: "written", remaining: 0 });
+    expect(store.count()).toBe(1_234);
+    expect(await store.telemetry.shutdown()).toEqual({ outcome: "written", remaining: 0 });
+    expect(readdirSync(store.journal)).toEqual([]);
+    expect(store.warnings()).toEqual([]);
+  });
+
+  test("says what it cost", async () => {
+    await using store = setUp();
+    for (let index = 0; index < 200; index += 1) store.telemetry.recordToolCall(CALL);
+    await store.telemetry.flush();
+    const { stats } = store.telemetry;
+    expect(stats).toMatchObject({ accepted: 200, written: 200, queuePeak: 200, unjournaled: 0 });
+    for (const cost of [stats.recordingMs, stats.walBytes, stats.journalBytes]) {
+      expect(cost).toBeGreaterThan(0);
+    }
+    expect(stats.commitMs.max).toBeGreaterThanOrEqual(stats.commitMs.p50);
+    expect(stats.flushMs.p50).toBeGreaterThan(stats.commitMs.p50 / 2);
+    expect(stats.flushMs.count).toBe(stats.commitMs.count);
+  });
+
+  test("writes through other processes' locks, for as long as it takes", async () => {
+    await using store = setUp();
+    using holder = new Database(store.db.path);
+    holder.run("begin immediate");
+    for (let index = 0; index < 120; index += 1) store.telemetry.recordToolCall(CALL);
+    expect(await store.telemetry.flush()).toMatchObject({ outcome: "failed", remaining: 120 });
+    holder.run("rollback");
+    expect(await store.telemetry.flush()).toMatchObject({ outcome: "written" });
+    expect(store.count()).toBe(120);
+    expect(store.telemetry.stats.dropped.queue_full).toBe(0);
+  });
+
+  test("shut down while the file is locked, leaves its records in the journal for the next who opens", async () => {
+    await using store = setUp({ shutdownTimeoutMs: 200 });
+    using holder = new Database(store.db.path);
+    holder.run("begin immediate");
+    for (let index = 0; index < 5; index += 1) store.telemetry.recordToolCall(CALL);
+    const startedAt = performance.now();
+    expect(await store.telemetry.shutdown()).toEqual({ outcome: "timed_out", remaining: 6 });
+    expect(performance.now() - startedAt).toBeLessThan(700);
+    expect(store.telemetry.stats.dropped.shutdown_timeout).toBe(0);
+    expect(store.warnings().at(-1)).toContain("6 records wait in the journal");
+    holder.run("rollback");
+    using again = createAnalyticsDb(store.db.path);
+    expect(again.recovery.records).toBe(6);
+    expect(again.select().from(toolCalls).all()).toHaveLength(5);
+  });
+
+  test("shut down while the file is locked, without a journal, counts what is lost", async () => {
+    await using store = setUp({ shutdownTimeoutMs: 100, journal: false });
+    using holder = new Database(store.db.path);
+    holder.run("begin immediate");
+    store.telemetry.recordToolCall({ toolName: "echo", durationMs: 1 });
+    expect(await store.telemetry.shutdown()).toEqual({ outcome: "timed_out", remaining: 1 });
+    // The write under way is given up when it fails.
+    await Bun.sleep(400);
+    expect(store.telemetry.stats).toMatchObject({
+      leftInJournal: 0,
+      dropped: { shutdown_timeout: 1 },
+    });
+    holder.run("rollback");
+  });
+
+  test("without a worker writes in the calling thread, the same records", async () => {
+    await using store = setUp({ worker: false });
+    store.telemetry.recordToolCall(CALL);
+    await store.telemetry.flush();
+    expect(store.count()).toBe(1);
+  });
+
+  test("bounds what waits by its length too", async () => {
+    await using store = setUp({ capturePayloads: true, maxQueueBytes: 100_000 });
+    using holder = new Database(store.db.path);
+    holder.run("begin immediate");
+    for (let index = 0; index < 10; index += 1) {
+      store.telemetry.recordToolCall({ ...CALL, result: "x".repeat(30_000) });
+    }
+    expect(store.telemetry.stats).toMatchObject({ accepted: 4, dropped: { queue_full: 6 } });
+    holder.run("rollback");
+  });
+
+  test("writes large payloads in small messages, and all of them", async () => {
+    await using store = setUp({ capturePayloads: true });
+    for (let index = 0; index < 50; index += 1) {
+      store.telemetry.recordToolCall({ ...CALL, result: "x".repeat(60_000) });
+    }
+    await store.telemetry.flush();
+    expect(store.count()).toBe(50);
+    expect(store.telemetry.stats.flushMs.count).toBeGreaterThan(10);
+  });
+
+  test("warns when it cannot journal, and records all the same", async () => {
+    using directory = temporaryDirectory();
+    const db = createAnalyticsDb(directory.file("a.db"));
+    writeFileSync(journalDirectory(db.path), "");
+    const logger = memoryLogger();
+    await using telemetry = new TelemetryService(db, { logger });
+    telemetry.recordToolCall(CALL);
+    await telemetry.flush();
+    expect(logger.lines).toContainEqual(expect.stringMatching(/^warn: Expected to journal into/));
+    expect(db.select().from(toolCalls).all()).toHaveLength(1);
+  });
+
+  test("goes on in a new file when the database is removed", async () => {
+    await using store = setUp();
+    store.telemetry.recordToolCall(CALL);
+    await store.telemetry.flush();
+    rmSync(store.directory.path, { recursive: true });
+    store.telemetry.recordToolCall({ ...CALL, toolName: "after" });
+    while ((await store.telemetry.flush()).remaining > 0);
+    using again = createAnalyticsDb(store.db.path);
+    expect(again.select().from(toolCalls).all()).toMatchObject([{ toolName: "after" }]);
+    expect(store.warnings()).toContainEqual(expect.stringContaining("moved, removed or replaced"));
+  });
+
+  test("at the end of the process writes what waits, what is in flight, and the end of sessions", async () => {
+    await using store = setUp();
+    store.telemetry.recordToolCall(CALL);
+    store.telemetry.startToolCall({ toolName: "slow" });
+    process.emit("exit", 0);
+    expect(
+      store.db.select({ name: toolCalls.toolName, status: toolCalls.status }).from(toolCalls).all(),
+    ).toEqual([
+      { name: "echo", status: "success" },
+      { name: "slow", status: "abandoned" },
+    ]);
+    expect(readdirSync(store.journal)).toEqual([]);
+  });
+
+  test("at the end of the process leaves to the journal what it cannot write", async () => {
+    await using store = setUp();
+    using holder = new Database(store.db.path);
+    holder.run("begin immediate");
+    store.telemetry.recordToolCall(CALL);
+    process.emit("exit", 0);
+    holder.run("rollback");
+    using again = createAnalyticsDb(store.db.path);
+    expect(again.recovery.records).toBe(2);
+  });
+
+  test("at the end of the process, without a journal, says what is lost", async () => {
+    await using store = setUp({ journal: false, shutdownTimeoutMs: 0 });
+    using holder = new Database(store.db.path);
+    holder.run("begin immediate");
+    store.telemetry.recordToolCall({ toolName: "echo", durationMs: 1 });
+    process.emit("exit", 0);
+    expect(store.warnings()).toEqual([
+      expect.stringMatching(/^error: The process ends, and 1 records could not be written: /),
+    ]);
+    holder.run("rollback");
+  });
+
+  test("1,000 times created and shut down, leaves listeners, descriptors and threads as they were", async () => {
+    using directory = temporaryDirectory();
+    using db = createAnalyticsDb(directory.file("a.db"));
+    const cycle = async (records: number) => {
+      await using telemetry = new TelemetryService(db);
+      for (let index = 0; index < records; index += 1) telemetry.recordToolCall(CALL);
+    };
+    await cycle(1);
+    const before = { listeners: listeners(), descriptors: descriptors(), threads: threads() };
+    // A worker takes some milliseconds to start: one in twenty has one.
+    for (let index = 0; index < 1_000; index += 1) await cycle(index % 20 === 0 ? 1 : 0);
+    await Bun.sleep(100);
+    expect(listeners()).toEqual(before.listeners);
+    expect(descriptors()).toBeLessThanOrEqual(before.descriptors);
+    expect(threads()).toBeLessThanOrEqual(before.threads + 2);
+    expect(readdirSync(journalDirectory(db.path))).toEqual([]);
+    expect(db.select().from(toolCalls).all()).toHaveLength(51);
+  }, 60_000);
+});
