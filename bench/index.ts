@@ -1,16 +1,17 @@
 /**
  * What recording costs, against raw `bun:sqlite` in the same run.
  *
- *   bun run bench [record] [flush] [session] [memory]
+ *   bun run bench [record] [flush] [session] [delay] [memory]
  *
  * All parts without a name. Machines are noisy: read the ratios, and the percentiles beside them.
  */
+import { delay } from "./delay.ts";
 import { flush } from "./flush.ts";
 import { memory } from "./memory.ts";
 import { record } from "./record.ts";
 import { session } from "./session.ts";
 
-const parts = { record, flush, session, memory };
+const parts = { record, flush, session, delay, memory };
 const wanted = process.argv.slice(2);
 
 for (const [name, measure] of Object.entries(parts)) {

@@ -1,31 +1,15 @@
 import { TelemetryService } from "@toolmeter/core";
-import { distribution, median } from "./statistics.ts";
+import { distribution } from "./statistics.ts";
 import { BATCH_SIZE, call, withDatabase } from "./workload.ts";
 
 const SESSIONS = 2_000;
 
-/**
- * What a session of 50 calls costs the calling thread until it is flushed, with SQLite's automatic
- * checkpoint switched off and then as it is by default.
- */
+/** What a session of 50 calls costs: on the caller's stack, and until `flush()` says that it is written. */
 export async function session(): Promise<void> {
-  const without = await sessionMilliseconds(0);
-  const withCheckpoints = await sessionMilliseconds(1_000);
-  console.log(`  without checkpoints  ${distribution(without, "ms a session")}`);
-  console.log(`                       ${distribution(perCall(without), "ms a call")}`);
-  console.log(`  with checkpoints     ${distribution(withCheckpoints, "ms a session")}`);
-  const share = sum(withCheckpoints) / sum(without);
-  console.log(
-    `  checkpoints: ${share.toFixed(2)} × the total time, median ratio ${(median(withCheckpoints) / median(without)).toFixed(2)}`,
-  );
-}
-
-async function sessionMilliseconds(autocheckpointPages: number): Promise<Float64Array> {
-  return withDatabase(async (db) => {
-    db.$client.run(`pragma wal_autocheckpoint = ${autocheckpointPages}`);
-    // Two more than the calls: the start and the end travel with them, in one batch.
-    await using telemetry = new TelemetryService(db, { batchSize: BATCH_SIZE + 2 });
-    const milliseconds = new Float64Array(SESSIONS);
+  await withDatabase(async (db) => {
+    await using telemetry = new TelemetryService(db);
+    const recorded: number[] = [];
+    const flushed: number[] = [];
     for (let i = 0; i < SESSIONS; i++) {
       const sessionId = `session-${i}`;
       const startedAt = Bun.nanoseconds();
@@ -34,17 +18,11 @@ async function sessionMilliseconds(autocheckpointPages: number): Promise<Float64
         telemetry.recordToolCall({ ...call(i * BATCH_SIZE + j), sessionId });
       }
       telemetry.endSession(sessionId);
+      recorded.push((Bun.nanoseconds() - startedAt) / 1e6);
       await telemetry.flush();
-      milliseconds[i] = (Bun.nanoseconds() - startedAt) / 1e6;
+      flushed.push((Bun.nanoseconds() - startedAt) / 1e6);
     }
-    return milliseconds.subarray(SESSIONS / 10);
+    console.log(`  on the caller's stack  ${distribution(recorded.slice(SESSIONS / 10), "ms")}`);
+    console.log(`  until it is written    ${distribution(flushed.slice(SESSIONS / 10), "ms")}`);
   });
-}
-
-function perCall(milliseconds: Float64Array): Float64Array {
-  return milliseconds.map((value) => value / BATCH_SIZE);
-}
-
-function sum(samples: Float64Array): number {
-  return samples.reduce((total, value) => total + value, 0);
 }

@@ -91,10 +91,10 @@ export class Journal {
     return this.#failures;
   }
 
-  /** Takes in a line, on disk before it returns. Never throws. */
+  /** Takes in a line, its end included, on disk before it returns. Never throws. */
   append(line: string): void {
     if (this.#length >= SEGMENT_BYTES) this.#tryRotate();
-    this.#write(`${line}\n`);
+    this.#write(line);
     const current = this.#segments.at(-1);
     if (current) current.waiting += 1;
   }
@@ -115,7 +115,7 @@ export class Journal {
   keepOpen(id: string, line: string): void {
     if (this.#open.size >= MAX_OPEN) return;
     this.#open.set(id, line);
-    this.#write(`${line}\n`);
+    this.#write(line);
   }
 
   /** The call is not in flight any more. */
@@ -158,8 +158,8 @@ export class Journal {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND;
     const descriptor = openSync(path, flags, 0o600);
     try {
-      const lines = [JSON.stringify(JOURNAL_HEADER), ...this.#open.values(), ""];
-      this.#length = writeWhole(descriptor, lines.join("\n"), 0);
+      const lines = [`${JSON.stringify(JOURNAL_HEADER)}\n`, ...this.#open.values()];
+      this.#length = writeWhole(descriptor, lines.join(""), 0);
     } catch (error) {
       tryTo(() => closeSync(descriptor));
       tryTo(() => rmSync(path, { force: true }));

@@ -32,6 +32,9 @@ interface CallLine {
   readonly id: string;
   readonly recordedAt: number;
   readonly call: CallDetails;
+  readonly arguments?: unknown;
+  readonly result?: unknown;
+  readonly attributes?: unknown;
 }
 
 type Line = CallLine | Exclude<TelemetryRecord, { kind: "tool_call" }>;
@@ -47,17 +50,30 @@ const KINDS: readonly string[] = [
 /** A call's line above this length may hold a text that is longer than is stored of it. */
 const MAX_PLAIN_LENGTH = 4_096;
 
-/** A call as one line of JSON, without the line's end: in the journal, in the queue, to the worker. */
+/**
+ * A call as one line of JSON, the line's end included: in the journal, in the queue, to the worker.
+ *
+ * Put together by hand: an object around it would be walked once more, and a payload, which is JSON already,
+ * would be escaped.
+ */
 export function encodeCall(id: string, recordedAt: number, call: CallDetails): string {
-  let text = JSON.stringify(call);
-  if (text.length > MAX_PLAIN_LENGTH) text = JSON.stringify(cutTexts(call));
-  // By hand: an object around it would be walked once more.
-  return `{"kind":"tool_call","id":"${id}","recordedAt":${recordedAt},"call":${text}}`;
+  const { arguments: input, result, attributes } = call;
+  let payloads = "";
+  let plain = call;
+  if (input !== undefined || result !== undefined || attributes !== undefined) {
+    if (input !== undefined) payloads += `,"arguments":${input}`;
+    if (result !== undefined) payloads += `,"result":${result}`;
+    if (attributes !== undefined) payloads += `,"attributes":${attributes}`;
+    plain = { ...call, arguments: undefined, result: undefined, attributes: undefined };
+  }
+  let text = JSON.stringify(plain);
+  if (text.length > MAX_PLAIN_LENGTH) text = JSON.stringify(cutTexts(plain));
+  return `{"kind":"tool_call","id":"${id}","recordedAt":${recordedAt},"call":${text}${payloads}}\n`;
 }
 
-/** Any other record as one line of JSON. */
+/** Any other record as one line of JSON, the line's end included. */
 export function encode(record: Exclude<TelemetryRecord, { kind: "tool_call" }>): string {
-  return JSON.stringify(record);
+  return `${JSON.stringify(record)}\n`;
 }
 
 /**
@@ -70,5 +86,14 @@ export function decode(line: string): TelemetryRecord {
     throw new SyntaxError(`Expected a record, got ${JSON.stringify(line.slice(0, 60))}`);
   }
   if (parsed.kind !== "tool_call") return parsed;
-  return { kind: "tool_call", row: toToolCallRow(parsed.id, parsed.recordedAt, parsed.call) };
+  const { id, recordedAt, call } = parsed;
+  const hasPayloads = "arguments" in parsed || "result" in parsed || "attributes" in parsed;
+  const details = hasPayloads ? { ...call, ...payloadTexts(parsed) } : call;
+  return { kind: "tool_call", row: toToolCallRow(id, recordedAt, details) };
+}
+
+function payloadTexts({ arguments: input, result, attributes }: CallLine) {
+  // What was parsed from a JSON text becomes the same text again.
+  const text = (payload: unknown) => (payload === undefined ? undefined : JSON.stringify(payload));
+  return { arguments: text(input), result: text(result), attributes: text(attributes) };
 }

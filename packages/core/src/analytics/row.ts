@@ -64,8 +64,7 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
 /** The call with no text longer than is stored of it, so that nothing longer is kept on the way. */
 export function cutTexts(call: CallDetails): CallDetails {
   const texts = Object.entries(call).map(([key, value]) => {
-    const isPayload = key === "arguments" || key === "result" || key === "attributes";
-    if (typeof value !== "string" || isPayload) return [key, value] as const;
+    if (typeof value !== "string") return [key, value] as const;
     return [
       key,
       cut(value, key === "errorMessage" ? MAX_MESSAGE_LENGTH : MAX_NAME_LENGTH),

@@ -4,7 +4,7 @@ import { type CommitCost, FileWriter } from "./file-writer.ts";
 import { InlineWriter, type LineWriter } from "./line-writer.ts";
 import type { RetentionPolicy } from "./retention.ts";
 
-/** What the worker is told. `lines` are joined by line ends: one text crosses the threads fastest. */
+/** What the worker is told. `lines` are one text: it crosses the threads fastest. */
 export type ToWorker =
   | {
       readonly kind: "open";
@@ -80,7 +80,7 @@ export class WorkerWriter implements LineWriter {
     if (this.#inline) return this.#inline.write(lines);
     const worker = (this.#worker ??= this.#start());
     this.#pending = { lines, ...Promise.withResolvers<Answer>() };
-    post(worker, { kind: "write", lines: lines.join("\n") });
+    post(worker, { kind: "write", lines: lines.join("") });
     return this.#pending.promise;
   }
 

@@ -28,7 +28,8 @@ async function answer(message: ToWorker): Promise<void> {
       return;
     case "write":
       clearTimeout(timer);
-      post(await write(message.lines.split("\n")));
+      // Each line has its end, also the last.
+      post(await write(message.lines.split("\n").slice(0, -1)));
       timer = setTimeout(tidy, IDLE_MS);
       return;
     case "close":

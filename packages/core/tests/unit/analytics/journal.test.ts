@@ -78,7 +78,7 @@ function leave(database: string, texts: readonly string[], recorderId = RECORDER
 describe("Journal", () => {
   test("has a line on disk before `append` returns, for its owner's eyes only", () => {
     using store = setUp();
-    store.journal.append("one");
+    store.journal.append("one\n");
     expect(lines(store.directory)).toEqual(["one"]);
     const [name = ""] = segments(store.directory);
     expect(statSync(join(store.directory, name)).mode & 0o777).toBe(0o600);
@@ -89,7 +89,7 @@ describe("Journal", () => {
   test("keeps a segment until each of its lines is settled, and removes it then", () => {
     using store = setUp();
     const long = "x".repeat(600_000);
-    for (let index = 0; index < 5; index += 1) store.journal.append(`${index}${long}`);
+    for (let index = 0; index < 5; index += 1) store.journal.append(`${index}${long}\n`);
     expect(segments(store.directory)).toHaveLength(3);
     store.journal.release(1);
     expect(segments(store.directory)).toHaveLength(3);
@@ -102,24 +102,24 @@ describe("Journal", () => {
 
   test("carries the calls in flight into each new segment", () => {
     using store = setUp();
-    store.journal.keepOpen("a", "call a");
-    store.journal.keepOpen("b", "call b");
-    store.journal.append("x".repeat(1_100_000));
+    store.journal.keepOpen("a", "call a\n");
+    store.journal.keepOpen("b", "call b\n");
+    store.journal.append(`${"x".repeat(1_100_000)}\n`);
     store.journal.dropOpen("a");
-    store.journal.append("next");
+    store.journal.append("next\n");
     store.journal.release(1);
     expect(lines(store.directory)).toEqual(["call b", "next"]);
   });
 
   test("leaves nothing behind when all is settled, and what is not when it is not", () => {
     using store = setUp();
-    store.journal.append("one");
-    store.journal.append("two");
+    store.journal.append("one\n");
+    store.journal.append("two\n");
     store.journal.release(1);
     store.journal.close();
     expect(lines(store.directory)).toEqual(["one", "two"]);
     const second = new Journal(store.database, RECORDER.replace("7000", "7001"), () => undefined);
-    second.append("three");
+    second.append("three\n");
     second.release(1);
     second.close();
     expect(segments(store.directory)).toHaveLength(1);
@@ -127,11 +127,11 @@ describe("Journal", () => {
 
   test("goes on in a new segment when somebody removes its directory", () => {
     using store = setUp();
-    store.journal.append("one");
+    store.journal.append("one\n");
     rmSync(store.directory, { recursive: true });
-    store.journal.append("two");
+    store.journal.append("two\n");
     store.journal.release(2);
-    store.journal.append("three");
+    store.journal.append("three\n");
     expect(lines(store.directory)).toEqual(["three"]);
   });
 
@@ -140,11 +140,11 @@ describe("Journal", () => {
     rmSync(store.directory, { recursive: true });
     // A file in the directory's place: no new segment can be made.
     writeFileSync(store.directory, "");
-    store.journal.append("x".repeat(1_100_000));
-    for (let index = 0; index < 3; index += 1) store.journal.append("lost");
+    store.journal.append(`${"x".repeat(1_100_000)}\n`);
+    for (let index = 0; index < 3; index += 1) store.journal.append("lost\n");
     rmSync(store.directory);
     store.journal.release(4);
-    store.journal.append("kept");
+    store.journal.append("kept\n");
     expect(lines(store.directory)).toEqual(["kept"]);
   });
 
@@ -169,7 +169,7 @@ describe("Journal", () => {
       for (const action of steps) {
         if (action.kind === "append") {
           const line = `${next++}:${"x".repeat(action.length)}`;
-          store.journal.append(line);
+          store.journal.append(`${line}\n`);
           waiting.push(line);
         } else store.journal.release(waiting.splice(0, action.count).length);
         const found = lines(store.directory);
@@ -261,7 +261,7 @@ describe("whoever opens the database takes in the journals of dead processes:", 
     using directory = temporaryDirectory();
     const database = directory.file("a.db");
     const segment = leave(database, [callLine("whole")]);
-    appendFileSync(segment, callLine("torn").slice(0, -1));
+    appendFileSync(segment, callLine("torn").slice(0, -2));
     const { db, warnings } = reopen(database);
     expect(tools(db)).toEqual([{ name: "whole", status: "success" }]);
     expect(warnings).toEqual([]);
@@ -273,10 +273,10 @@ describe("whoever opens the database takes in the journals of dead processes:", 
     const database = directory.file("a.db");
     const segment = leave(database, [
       callLine("one"),
-      "}{",
-      '{"kind":"other"}',
-      "null",
-      '{"kind":"tool_call"}',
+      "}{\n",
+      '{"kind":"other"}\n',
+      "null\n",
+      '{"kind":"tool_call"}\n',
       callLine("two"),
     ]);
     const { db, warnings } = reopen(database);

@@ -68,9 +68,9 @@ describe("WorkerWriter", () => {
   test("answers with the lines that can never be stored, and why", async () => {
     await using store = setUp();
     const end = encode({ kind: "session_end", row: { sessionId: "s", endedAt: 1, reason: null } });
-    const rejections = await store.writer.write([line("one"), "}{", end, line("two")]);
+    const rejections = await store.writer.write([line("one"), "}{\n", end, line("two")]);
     expect(rejections).toMatchObject([
-      { item: "}{", error: { code: "failed" } },
+      { item: "}{\n", error: { code: "failed" } },
       { item: end, error: { code: "unknown_session", path: store.file } },
     ]);
     expect(toolsIn(store.file)).toEqual(["one", "two"]);
@@ -127,12 +127,12 @@ describe("WorkerWriter", () => {
   test("starts another thread when one dies that had worked", async () => {
     using directory = temporaryDirectory();
     await using store = setUp(dyingProgram(directory.path, 2));
-    await store.writer.write(["a"]);
-    await store.writer.write(["b"]);
-    const failure = await store.writer.write(["c"]).catch(String);
+    await store.writer.write(["a\n"]);
+    await store.writer.write(["b\n"]);
+    const failure = await store.writer.write(["c\n"]).catch(String);
     expect(failure).toContain("The writing thread died: ");
     expect(failure).toContain("out of batches");
-    await store.writer.write(["c"]);
+    await store.writer.write(["c\n"]);
     expect(store.warnings).toEqual([]);
   });
 
