@@ -29,8 +29,8 @@ async function grow(name: string, db: AnalyticsDb, isPaced: boolean): Promise<vo
   for (let i = 0; i < RECORDS; i++) {
     telemetry.recordToolCall(call(i));
     if (i % BATCH_SIZE === BATCH_SIZE - 1) {
-      do await turn();
-      while (isPaced && telemetry.stats.queued > 5_000);
+      await turn();
+      if (isPaced) while (telemetry.stats.queued > 5_000) await turn();
     }
     if (i === WARM_UP) first = residentMegabytes();
     if (i > WARM_UP && i % 100_000 === 0) highest = Math.max(highest, residentMegabytes());

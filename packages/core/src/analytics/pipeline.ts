@@ -109,12 +109,13 @@ export class Pipeline {
 
   /** Writes everything, the last lines too, and lets go of all files. Lines that remain stay in the journal. */
   async close(timeoutMs: number): Promise<FlushResult> {
-    this.#forgetExit();
     const last = this.#options.lastLines();
     for (const line of last) this.#journal?.append(line);
-    const result = await this.#batcher.close(timeoutMs, last);
+    const result = await keepAlive(this.#batcher.close(timeoutMs, last));
     await this.#writer.close(CLOSE_MS);
     this.#journal?.close();
+    // Last: a process may end while it waits for this.
+    this.#forgetExit();
     return result;
   }
 

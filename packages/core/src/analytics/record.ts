@@ -93,7 +93,10 @@ export function decode(line: string): TelemetryRecord {
 }
 
 function payloadTexts({ arguments: input, result, attributes }: CallLine) {
-  // What was parsed from a JSON text becomes the same text again.
-  const text = (payload: unknown) => (payload === undefined ? undefined : JSON.stringify(payload));
-  return { arguments: text(input), result: text(result), attributes: text(attributes) };
+  return { arguments: toText(input), result: toText(result), attributes: toText(attributes) };
+}
+
+/** What was parsed from a JSON text becomes the same text again. */
+function toText(payload: unknown): string | undefined {
+  return payload === undefined ? undefined : JSON.stringify(payload);
 }

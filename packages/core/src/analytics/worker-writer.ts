@@ -1,5 +1,5 @@
 import type { Rejection } from "./batcher.ts";
-import { AnalyticsError, type AnalyticsErrorCode } from "./errors.ts";
+import { AnalyticsError, type AnalyticsErrorCode, errorMessage } from "./errors.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
 import { InlineWriter, type LineWriter } from "./line-writer.ts";
 import type { RetentionPolicy } from "./retention.ts";
@@ -78,10 +78,15 @@ export class WorkerWriter implements LineWriter {
 
   write(lines: readonly string[]): Promise<Answer> {
     if (this.#inline) return this.#inline.write(lines);
-    const worker = (this.#worker ??= this.#start());
-    this.#pending = { lines, ...Promise.withResolvers<Answer>() };
-    post(worker, { kind: "write", lines: lines.join("") });
-    return this.#pending.promise;
+    const pending = { lines, ...Promise.withResolvers<Answer>() };
+    this.#pending = pending;
+    try {
+      this.#worker ??= this.#start();
+      post(this.#worker, { kind: "write", lines: lines.join("") });
+    } catch (error) {
+      this.#fallBack(errorMessage(error));
+    }
+    return pending.promise;
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -150,18 +155,22 @@ export class WorkerWriter implements LineWriter {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
     this.#closed?.resolve();
-    const pending = this.#pending;
+    if (!this.#hasAnswered) return this.#fallBack(reason);
+    this.#pending?.reject(new Error(`The writing thread died: ${reason}`));
     this.#pending = undefined;
-    if (this.#hasAnswered) {
-      pending?.reject(new Error(`The writing thread died: ${reason}`));
-      return;
-    }
+  }
+
+  /** Writes in this thread from now on. */
+  #fallBack(reason: string): void {
     const { path, recorderId, warn } = this.#options;
     warn(
       `Expected to write in a thread of its own, but it could not run (${reason}). Batches are written in the tool's thread. In a bundle, say with the option \`worker\` where its program is.`,
     );
-    this.#inline = new InlineWriter(new FileWriter(path, recorderId, warn));
-    if (pending) this.#inline.write(pending.lines).then(pending.resolve, pending.reject);
+    const inline = new InlineWriter(new FileWriter(path, recorderId, warn));
+    this.#inline = inline;
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending) inline.write(pending.lines).then(pending.resolve, pending.reject);
   }
 }
 

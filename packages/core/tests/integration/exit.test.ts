@@ -24,6 +24,7 @@ const WAYS: readonly Way[] = [
   { way: "unhandled rejection", exitCode: 1, stderr: /rejected/ },
   { way: "exit inside a transaction", exitCode: 7 },
   { way: "await using", exitCode: 0 },
+  { way: "process.exit in the middle of shutdown()", exitCode: 7 },
   ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => ({
     way: "signal",
     signals: [signal],

@@ -30,6 +30,10 @@ const WAYS: Record<string, () => unknown> = {
   "await using": async () => {
     await using _ = telemetry;
   },
+  "process.exit in the middle of shutdown()": () => {
+    void telemetry.shutdown();
+    process.exit(7);
+  },
   signal: () => setInterval(() => undefined, 1_000),
   "signal, handled by the host": () => {
     process.on("SIGTERM", () => {

@@ -124,6 +124,21 @@ describe("WorkerWriter", () => {
     expect(store.writer.cost?.commitMs).toBeGreaterThan(0);
   });
 
+  test("writes in the calling thread where there are no threads at all", async () => {
+    class NoWorker {
+      constructor() {
+        throw new Error("no threads here");
+      }
+    }
+    const worker = Object.getOwnPropertyDescriptor(globalThis, "Worker") ?? {};
+    Object.defineProperty(globalThis, "Worker", { ...worker, value: NoWorker });
+    await using store = setUp();
+    await store.writer.write([line("one")]);
+    Object.defineProperty(globalThis, "Worker", worker);
+    expect(toolsIn(store.file)).toEqual(["one"]);
+    expect(store.warnings).toEqual([expect.stringContaining("no threads here")]);
+  });
+
   test("starts another thread when one dies that had worked", async () => {
     using directory = temporaryDirectory();
     await using store = setUp(dyingProgram(directory.path, 2));
