@@ -125,10 +125,8 @@ describe("WorkerWriter", () => {
   });
 
   test("writes in the calling thread where there are no threads at all", async () => {
-    class NoWorker {
-      constructor() {
-        throw new Error("no threads here");
-      }
+    function NoWorker() {
+      throw new Error("no threads here");
     }
     const worker = Object.getOwnPropertyDescriptor(globalThis, "Worker") ?? {};
     Object.defineProperty(globalThis, "Worker", { ...worker, value: NoWorker });
