@@ -10,7 +10,7 @@ const ROUNDS = 15;
 /**
  * Records a second that reach the file: `recordToolCall` with validation and journal, turns of the event
  * loop and `flush()`, as a share of raw `bun:sqlite` that writes finished rows into the same table in the
- * calling thread, 50 a transaction. Ours shares a transaction among up to ten full batches when so many wait.
+ * calling thread, 50 a transaction. Ours shares a transaction among up to twenty full batches when so many wait.
  */
 export async function flush(): Promise<void> {
   const ratios: number[] = [];

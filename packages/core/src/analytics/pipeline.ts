@@ -13,8 +13,8 @@ import { type RecordWriter, Writer } from "./writer.ts";
 /** Characters a message to the worker: more would hold up both threads. */
 const MAX_BATCH_LENGTH = 262_144;
 
-/** Full batches that share a transaction when so many wait: a commit costs as much as inserting its 50 rows. */
-const BATCHES_A_COMMIT = 10;
+/** Full batches that share a transaction at most, when so many wait: to commit costs as much as to insert 50 rows. */
+const BATCHES_A_COMMIT = 20;
 
 /** Longest wait for other processes' locks in the hook of a process that ends, in milliseconds. */
 const EXIT_WAIT_MS = 250;
