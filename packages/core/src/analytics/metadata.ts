@@ -1,6 +1,6 @@
 import { z, ZodError } from "zod";
 import { toJsonText } from "./json.ts";
-import { MAX_NAME_LENGTH, type SessionRow, cut, name } from "./row.ts";
+import { MAX_NAME_LENGTH, type SessionStart, cut, name } from "./row.ts";
 import { TOOL_CALL_STATUSES } from "./schema.ts";
 
 /** Longest stored JSON text of `attributes`, in UTF-16 code units; see `toJsonText` for a longer one. */
@@ -114,14 +114,15 @@ function hasNoPayloads<Call extends Payloads>(
 }
 
 /** A session's row from what its starter said of it. */
-export function toSessionRow(
+export function toSessionStart(
   sessionId: string,
   recorderId: string,
   details: z.output<typeof sessionDetailsSchema>,
   now: number,
-): SessionRow {
+): SessionStart {
   return {
     id: cut(sessionId, MAX_NAME_LENGTH),
+    recordedAt: now,
     recorderId,
     startedAt: Math.round(details.startedAt ?? now),
     ...toPartyColumns(details),

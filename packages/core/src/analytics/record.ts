@@ -1,7 +1,7 @@
 import type { SessionEnd } from "./metadata.ts";
 import {
   type CallDetails,
-  type SessionRow,
+  type SessionStart,
   type ToolCallRow,
   cutTexts,
   toToolCallRow,
@@ -11,7 +11,7 @@ import type { RecorderHealth as RecorderHealthColumns } from "./schema.ts";
 /** What is written, in order. */
 export type TelemetryRecord =
   | { readonly kind: "tool_call"; readonly row: ToolCallRow }
-  | { readonly kind: "session_start"; readonly row: SessionRow }
+  | { readonly kind: "session_start"; readonly row: SessionStart }
   | { readonly kind: "session_end"; readonly row: SessionEnd }
   | { readonly kind: "recorder_end"; readonly row: RecorderEnd }
   | { readonly kind: "recorder_health"; readonly row: RecorderHealth };

@@ -27,6 +27,9 @@ type Stored<Row> = { readonly [Column in keyof Row]: StoredValue<Row[Column]> };
 export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
 export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
 
+/** A session's row, and when its start was told: it opens a session again that had ended before. */
+export type SessionStart = SessionRow & { readonly recordedAt: number };
+
 /** The row of a call that was recorded at `recordedAt`. */
 export function toToolCallRow(id: string, recordedAt: number, call: CallDetails): ToolCallRow {
   return {

@@ -12,7 +12,7 @@ import {
   sessionReasonSchema,
   toCallDetails,
   toSessionEnd,
-  toSessionRow,
+  toSessionStart,
   toolCallEndSchema,
   toolCallMetadataSchema,
 } from "./metadata.ts";
@@ -167,7 +167,7 @@ export class TelemetryService implements AsyncDisposable {
     try {
       const id = sessionIdSchema.parse(sessionId);
       const valid = sessionDetailsSchema.parse(details);
-      const row = toSessionRow(id, this.#recorderId, valid, Date.now());
+      const row = toSessionStart(id, this.#recorderId, valid, Date.now());
       this.#accept(encode({ kind: "session_start", row }));
       this.#hasSessions = true;
       this.#reporter.session("started", row.id);

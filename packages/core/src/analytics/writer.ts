@@ -12,7 +12,7 @@ import {
 import type { SessionEnd } from "./metadata.ts";
 import { assertVersion } from "./migrations.ts";
 import type { RecorderEnd, RecorderHealth, TelemetryRecord } from "./record.ts";
-import type { SessionRow, ToolCallRow } from "./row.ts";
+import type { SessionRow, SessionStart, ToolCallRow } from "./row.ts";
 import { recorderHealth, sessions, toolCalls } from "./schema.ts";
 
 export type RecordRejection = Rejection<TelemetryRecord>;
@@ -176,10 +176,13 @@ function prepareStatements(client: Database) {
     `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set
        ${setAll(CALL_COLUMNS)} where status = 'abandoned' and excluded.status <> 'abandoned'`,
   );
-  const startSession = client.prepare<unknown, [SessionRow]>(
+  // A start may be written again after the end that followed it: by recovery, or by a worker that a dying
+  // process outruns. Only one that was told after the end opens the session again.
+  const startSession = client.prepare<unknown, [SessionStart]>(
     `${insertInto(sessions, SESSION_COLUMNS)} on conflict (id) do update set
-       started_at_ms = min(started_at_ms, excluded.started_at_ms),
-       recorder_id = excluded.recorder_id, ended_at_ms = null, end_reason = null,
+       started_at_ms = min(started_at_ms, excluded.started_at_ms), recorder_id = excluded.recorder_id,
+       end_reason = iif($recordedAt > ended_at_ms, null, end_reason),
+       ended_at_ms = iif($recordedAt > ended_at_ms, null, ended_at_ms),
        ${FILLED_COLUMNS.map((name) => `${name} = coalesce(${name}, excluded.${name})`).join(", ")}`,
   );
   const noteSession = client.prepare<unknown, [Omit<SessionRow, "attributes">]>(

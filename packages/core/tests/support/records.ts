@@ -1,7 +1,7 @@
 import {
   type SessionDetails,
   sessionDetailsSchema,
-  toSessionRow,
+  toSessionStart,
 } from "../../src/analytics/metadata.ts";
 import type { TelemetryRecord } from "../../src/analytics/record.ts";
 import { type ToolCallRow, toToolCallRow } from "../../src/analytics/row.ts";
@@ -24,7 +24,7 @@ export function start(
 ): TelemetryRecord {
   return {
     kind: "session_start",
-    row: toSessionRow(sessionId, recorderId, sessionDetailsSchema.parse(details), startedAt),
+    row: toSessionStart(sessionId, recorderId, sessionDetailsSchema.parse(details), startedAt),
   };
 }
 

@@ -10,7 +10,7 @@ import {
   sessionReasonSchema,
   toCallDetails,
   toSessionEnd,
-  toSessionRow,
+  toSessionStart,
   toolCallMetadataSchema,
 } from "../../../src/analytics/metadata.ts";
 import {
@@ -33,7 +33,7 @@ function rowOf(metadata: ToolCallMetadata, policy = NO_PAYLOADS, now = NOW): Too
 }
 
 function sessionOf(sessionId: string, details: SessionDetails = {}) {
-  return toSessionRow(sessionId, "recorder", sessionDetailsSchema.parse(details), NOW);
+  return toSessionStart(sessionId, "recorder", sessionDetailsSchema.parse(details), NOW);
 }
 
 /** The fields that are names and identifiers: cut at `MAX_NAME_LENGTH`, an empty one stored as none. */
@@ -387,10 +387,11 @@ describe("toolCallMetadataSchema", () => {
   });
 });
 
-describe("toSessionRow()", () => {
+describe("toSessionStart()", () => {
   test("fills in what the caller does not say", () => {
     expect(sessionOf("s")).toEqual({
       id: "s",
+      recordedAt: NOW,
       recorderId: "recorder",
       startedAt: NOW,
       clientName: null,
@@ -416,6 +417,7 @@ describe("toSessionRow()", () => {
     };
     expect(sessionOf("s".repeat(300), details)).toEqual({
       id: "s".repeat(MAX_NAME_LENGTH),
+      recordedAt: NOW,
       recorderId: "recorder",
       startedAt: 5,
       clientName: "c".repeat(MAX_NAME_LENGTH),

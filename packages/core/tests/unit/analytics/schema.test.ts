@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { getTableConfig } from "drizzle-orm/sqlite-core";
 import * as fc from "fast-check";
 import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database.ts";
-import { toCallDetails, toSessionRow } from "../../../src/analytics/metadata.ts";
+import { toCallDetails, toSessionStart } from "../../../src/analytics/metadata.ts";
 import type { TelemetryRecord } from "../../../src/analytics/record.ts";
-import { type SessionRow, type ToolCallRow, toToolCallRow } from "../../../src/analytics/row.ts";
+import { type ToolCallRow, toToolCallRow } from "../../../src/analytics/row.ts";
 import {
   FAILED_STATUSES,
   TOOL_CALL_STATUSES,
@@ -338,12 +338,13 @@ describe("a row", () => {
   test("of a session comes back from drizzle as it was stored, column by column", async () => {
     const id = fc.string({ unit: "binary", minLength: 1 });
     const property = fc.asyncProperty(id, details, fc.nat(), async (sessionId, input, now) => {
-      const row: SessionRow = toSessionRow(sessionId, "recorder", input, now);
+      const row = toSessionStart(sessionId, "recorder", input, now);
+      const { recordedAt: _recordedAt, ...columns } = row;
       const read = await storeAlone({ kind: "session_start", row }, (db) =>
         db.select().from(sessions).all(),
       );
       expect(read).toEqual([
-        { ...row, endedAt: null, endReason: null, attributes: parse(row.attributes) },
+        { ...columns, endedAt: null, endReason: null, attributes: parse(row.attributes) },
       ]);
     });
     await fc.assert(property);

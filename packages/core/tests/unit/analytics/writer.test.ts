@@ -421,7 +421,9 @@ describe("v_sessions", () => {
         });
       } else if (kind === "session_start") {
         const reopened = { endedAt: null, endReason: null, recorderId: row.recorderId };
-        Object.assign(begin(row.id, row.startedAt, row.recorderId), reopened);
+        const model = begin(row.id, row.startedAt, row.recorderId);
+        const isAfterEnd = model.endedAt === null || row.recordedAt > model.endedAt;
+        Object.assign(model, isAfterEnd ? reopened : { recorderId: row.recorderId });
       } else if (kind === "session_end") finish(told.get(row.sessionId), row.endedAt, row.reason);
       else if (kind === "recorder_end" && row.endedAt !== null) {
         const { endedAt } = row;
@@ -471,11 +473,29 @@ describe("v_sessions", () => {
         (now: number) =>
           end(id, now, reason),
     ),
-    fc.constant((now: number) => endRecorder(now, "other")),
   );
-  const history = fc.array(fc.tuple(event, fc.nat(20)), { maxLength: 40 }).map((events) => {
-    let now = 0;
-    return events.map(([record, pause]) => record((now += pause)));
+  /** A recorder's end is the last that it says. Two events are a millisecond apart at least. */
+  const history = fc
+    .tuple(
+      fc.array(fc.tuple(event, fc.integer({ min: 1, max: 20 })), { maxLength: 40 }),
+      fc.boolean(),
+    )
+    .map(([events, isEnded]) => {
+      let now = 0;
+      const records = events.map(([record, pause]) => record((now += pause)));
+      return isEnded ? [...records, endRecorder(now + 1, "other")] : records;
+    });
+
+  test("a start that is written again after its session's end does not open it again", async () => {
+    using store = open();
+    const records = [start("a", 1), end("a", 5, "left")];
+    await store.writer.write(records);
+    await store.writer.write(records.slice(0, 1));
+    expect(store.db.select().from(sessions).all()).toMatchObject([
+      { endedAt: 5, endReason: "left" },
+    ]);
+    await store.writer.write([start("a", 6)]);
+    expect(store.db.select().from(sessions).all()).toMatchObject([{ endedAt: null }]);
   });
 
   test("tells of any history what its records say, in batches of any size, some written twice, its end replayed", async () => {
