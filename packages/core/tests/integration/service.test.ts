@@ -142,6 +142,17 @@ describe("a service on a file", () => {
     expect(store.telemetry.stats.flushMs.count).toBeGreaterThan(10);
   });
 
+  test("removes what its retention does not keep, when the worker is idle", async () => {
+    await using store = setUp({ retention: { maxAgeDays: 1 } });
+    const now = Date.now();
+    store.telemetry.recordToolCall({ ...CALL, startedAt: now - 2 * 86_400_000 });
+    store.telemetry.recordToolCall({ ...CALL, startedAt: now });
+    await store.telemetry.flush();
+    expect(store.count()).toBe(2);
+    while (store.count() > 1) await Bun.sleep(50);
+    expect(store.db.select().from(toolCalls).all()).toMatchObject([{ startedAt: now }]);
+  });
+
   test("warns when it cannot journal, and records all the same", async () => {
     using directory = temporaryDirectory();
     const db = createAnalyticsDb(directory.file("a.db"));
