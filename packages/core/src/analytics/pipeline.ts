@@ -29,8 +29,11 @@ export interface PipelineOptions {
   /** Where batches go instead of the database. */
   readonly writer?: RecordWriter | undefined;
   readonly observer: BatcherObserver<string>;
-  /** A line that goes with a batch of `count` that is about to be written into the database, if there is one to go. */
-  readonly footnote: (count: number) => string | undefined;
+  /**
+   * A line that goes with `count` lines that are about to be written into the database, if there is one to
+   * go. `unqueued` of them were never in the queue.
+   */
+  readonly footnote: (count: number, unqueued: number) => string | undefined;
   /** The lines that end everything: asked for once, by `close()` or by the end of the process. */
   readonly lastLines: () => readonly string[];
 }
@@ -147,7 +150,7 @@ export class Pipeline {
 
   async #write(lines: readonly string[]) {
     const isDatabase = this.#options.writer === undefined;
-    const footnote = isDatabase ? this.#options.footnote(lines.length) : undefined;
+    const footnote = isDatabase ? this.#options.footnote(lines.length, 0) : undefined;
     if (footnote === undefined) return this.#writer.write(lines);
     const rejections = await this.#writer.write([...lines, footnote]);
     return rejections.filter(({ item }) => item !== footnote);
@@ -163,7 +166,7 @@ export class Pipeline {
         rollBack(db);
         const warn = (message: string) => void config.logger.warn(message);
         const writer = new FileWriter(db.path, recorderId, warn);
-        const noted = [...lines, footnote(lines.length) ?? []].flat();
+        const noted = [...lines, footnote(lines.length, last.length) ?? []].flat();
         writer.writeSync([...decodeAll(noted).records.keys()], EXIT_WAIT_MS);
         writer.close();
       }

@@ -152,7 +152,7 @@ export class TelemetryService implements AsyncDisposable {
         failed: (error, failures, retryInMs) => this.#onFailed(error, failures, retryInMs),
         gaveUp: (lines) => this.#onGaveUp(lines.length),
       },
-      footnote: (count) => this.#healthLine(count),
+      footnote: (count, unqueued) => this.#healthLine(count, unqueued),
       lastLines: () => this.#lastLines(),
     });
     if (this.#config.enabled) this.#reporter.started(db.path, db.journalMode);
@@ -351,10 +351,11 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /** How the recorder fares, if it is time to say so, as of the moment that `count` more records are written. */
-  #healthLine(count: number): string | undefined {
+  #healthLine(count: number, unqueued: number): string | undefined {
     const now = performance.now();
     if (!this.#pipeline.queue.isClosed && !this.#health.isDue(now)) return undefined;
-    const stats = { ...this.stats, written: this.#written + count };
+    const { accepted, ...others } = this.stats;
+    const stats = { ...others, accepted: accepted + unqueued, written: this.#written + count };
     return encode({ kind: "recorder_health", row: this.#health.row(stats, Date.now(), now) });
   }
 

@@ -5,6 +5,7 @@ import {
   type TelemetryConfig,
   TelemetryService,
   createAnalyticsDb,
+  recorderHealth,
   toolCalls,
 } from "../../src/analytics/index.ts";
 import { journalDirectory } from "../../src/analytics/journal.ts";
@@ -187,6 +188,9 @@ describe("a service on a file", () => {
     ).toEqual([
       { name: "echo", status: "success" },
       { name: "slow", status: "abandoned" },
+    ]);
+    expect(store.db.select().from(recorderHealth).all()).toMatchObject([
+      { accepted: 3, written: 3, recovered: 0 },
     ]);
     expect(readdirSync(store.journal)).toEqual([]);
   });
