@@ -51,3 +51,19 @@ test(`killed ${KILLS} times at random moments: no accepted call is lost, none is
   }
   process.stderr.write(`  ${total} accepted calls in ${KILLS} processes\n`);
 }, 600_000);
+
+test("killed while they open and migrate a new file, processes leave one that opens", async () => {
+  using directory = temporaryDirectory();
+  const program = join(import.meta.dir, "programs/leave-pending.ts");
+  for (let round = 0; round < 20; round += 1) {
+    const file = directory.file(`${round}.db`);
+    const child = Bun.spawn([process.execPath, program, file, "3"], { stdout: "ignore" });
+    // It takes some fifty milliseconds to its end.
+    await Promise.race([Bun.sleep(20 + 2 * round), child.exited]);
+    child.kill("SIGKILL");
+    await child.exited;
+    using db = createAnalyticsDb(file);
+    expect(db.$client.query("pragma integrity_check").values()).toEqual([["ok"]]);
+    expect(db.journalMode).toBe("wal");
+  }
+}, 30_000);
