@@ -47,7 +47,14 @@ const ROOMS: Record<string, readonly string[]> = {
     "node:fs",
   ],
   "health.ts": [],
-  "index.ts": ["./database.ts", "./errors.ts", "./metadata.ts", "./schema.ts", "./telemetry.ts"],
+  "index.ts": [
+    "./database.ts",
+    "./errors.ts",
+    "./metadata.ts",
+    "./schema.ts",
+    "./stats.ts",
+    "./telemetry.ts",
+  ],
   "journal.ts": ["./lock.ts", "node:fs", "node:path"],
   "json.ts": ["./errors.ts"],
   "line-writer.ts": ["./record.ts"],
@@ -83,6 +90,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "retention.ts": [],
   "row.ts": [],
   "schema.ts": ["drizzle-orm", "drizzle-orm/sqlite-core"],
+  "stats.ts": [],
   "telemetry.ts": [
     "./config.ts",
     "./errors.ts",

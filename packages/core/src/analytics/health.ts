@@ -1,5 +1,5 @@
 import type { RecorderHealth } from "./record.ts";
-import type { TelemetryStats } from "./telemetry.ts";
+import type { TelemetryStats } from "./stats.ts";
 
 /** At most one row in this time, in milliseconds, but for the last. */
 const INTERVAL_MS = 10_000;

@@ -14,7 +14,8 @@ export {
   toolCalls,
   toolDaily,
 } from "./schema.ts";
-export { DROP_REASONS, TelemetryService } from "./telemetry.ts";
+export { DROP_REASONS } from "./stats.ts";
+export { TelemetryService } from "./telemetry.ts";
 
 export type { FlushResult, Rejection } from "./batcher.ts";
 export type { TelemetryConfig } from "./config.ts";
@@ -34,11 +35,6 @@ export type { Distribution } from "./meter.ts";
 export type { TelemetryRecord } from "./record.ts";
 export type { Recovery } from "./recovery.ts";
 export type { RetentionPolicy } from "./retention.ts";
-export type {
-  DropReason,
-  TelemetryStats,
-  ToolCallEnd,
-  ToolCallHandle,
-  ToolCallStart,
-} from "./telemetry.ts";
+export type { DropReason, TelemetryStats } from "./stats.ts";
+export type { ToolCallEnd, ToolCallHandle, ToolCallStart } from "./telemetry.ts";
 export type { RecordWriter } from "./writer.ts";
