@@ -26,8 +26,17 @@ CREATE TABLE `recorder_health` (
 	PRIMARY KEY(`recorder_id`, `hour_started_at_ms`)
 );
 --> statement-breakpoint
+CREATE TABLE `session_definitions` (
+	`session_id` text NOT NULL,
+	`definition_hash` text NOT NULL,
+	PRIMARY KEY(`session_id`, `definition_hash`),
+	FOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE INDEX `session_definitions_by_definition` ON `session_definitions` (`definition_hash`);--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`id` text PRIMARY KEY NOT NULL,
+	`kind` text,
 	`started_at_ms` integer NOT NULL,
 	`ended_at_ms` integer,
 	`end_reason` text,
@@ -58,7 +67,13 @@ CREATE TABLE `tool_calls` (
 	`output_bytes` integer,
 	`input_tokens` integer,
 	`output_tokens` integer,
+	`token_method` text,
+	`output_content_types` text,
 	`cache_hit` integer,
+	`argument_hash` text,
+	`argument_shape_hash` text,
+	`definition_hash` text,
+	`continued_from` text,
 	`request_id` text,
 	`trace_id` text,
 	`parent_span_id` text,
@@ -77,6 +92,17 @@ CREATE TABLE `tool_calls` (
 CREATE UNIQUE INDEX `tool_calls_id_unique` ON `tool_calls` (`id`);--> statement-breakpoint
 CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`,`tool_name`,`duration_ms`,`status`);--> statement-breakpoint
 CREATE INDEX `tool_calls_by_session` ON `tool_calls` (`session_id`,`started_at_ms`,`status`);--> statement-breakpoint
+CREATE TABLE `tool_definitions` (
+	`hash` text PRIMARY KEY NOT NULL,
+	`tool_name` text NOT NULL,
+	`definition` text NOT NULL,
+	`bytes` integer NOT NULL,
+	`tokens` integer NOT NULL,
+	`token_method` text NOT NULL,
+	`first_seen_at_ms` integer NOT NULL,
+	`last_seen_at_ms` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE VIEW `v_errors` AS 
   select sequence, call.id,
          strftime('%Y-%m-%dT%H:%M:%fZ', call.started_at_ms / 1000.0, 'unixepoch') as started_at_utc,

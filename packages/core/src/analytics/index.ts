@@ -5,14 +5,18 @@ export { createAnalyticsDb } from "./database.ts";
 export { AnalyticsError, ANALYTICS_ERROR_CODES } from "./errors.ts";
 export { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
 export {
+  CONTENT_TYPES,
   FAILED_STATUSES,
+  SESSION_KINDS,
   TOOL_CALL_STATUSES,
   failedCalls,
   recorderHealth,
+  sessionDefinitions,
   sessions,
   sessionSummaries,
   toolCalls,
   toolDaily,
+  toolDefinitions,
 } from "./schema.ts";
 export { DROP_REASONS } from "./stats.ts";
 export { TelemetryService } from "./telemetry.ts";
@@ -22,8 +26,9 @@ export type { TelemetryConfig } from "./config.ts";
 export type { AnalyticsDb, AnalyticsDbOptions } from "./database.ts";
 export type { AnalyticsErrorCode } from "./errors.ts";
 export type { Logger } from "./logger.ts";
-export type { SessionDetails, ToolCallMetadata } from "./metadata.ts";
+export type { SessionDetails, ToolCallMetadata, ToolDefinition } from "./metadata.ts";
 export type {
+  ContentType,
   NewSession,
   NewToolCall,
   RecorderHealth,

@@ -1,7 +1,10 @@
 import { z, ZodError } from "zod";
 import { toJsonText } from "./json.ts";
 import { MAX_NAME_LENGTH, type SessionStart, cut, name } from "./row.ts";
-import { TOOL_CALL_STATUSES } from "./schema.ts";
+import { CONTENT_TYPES, SESSION_KINDS, TOOL_CALL_STATUSES } from "./schema.ts";
+
+/** Longest stored JSON text of a tool's definition, in UTF-16 code units. */
+const MAX_DEFINITION_LENGTH = 65_536;
 
 /** Longest stored JSON text of `attributes`, in UTF-16 code units; see `toJsonText` for a longer one. */
 export const MAX_ATTRIBUTES_LENGTH = 16_384;
@@ -42,7 +45,19 @@ export const toolCallMetadataSchema = z.object({
   outputBytes: count,
   inputTokens: count,
   outputTokens: count,
+  /** How the tokens were counted or estimated. */
+  tokenMethod: label,
+  /** How many blocks of each type the result has. */
+  outputContentTypes: z.partialRecord(z.enum(CONTENT_TYPES), z.int().min(0)).optional(),
   cacheHit: z.boolean().optional(),
+  /** Equal for equal arguments; it should not let anybody guess them. */
+  argumentHash: label,
+  /** Equal for arguments of the same keys and types. */
+  argumentShapeHash: label,
+  /** The `hash` of the tool's definition. */
+  definitionHash: label,
+  /** The id of the call whose question this one answers; a handle's `id`. */
+  continuedFrom: label,
   /** The JSON-RPC request id; `0` and `"0"` are legal. */
   requestId: z.union([z.string(), z.number()]).optional(),
   traceId: label,
@@ -60,7 +75,27 @@ export const toolCallMetadataSchema = z.object({
 export const toolCallEndSchema = toolCallMetadataSchema.partial();
 
 /** What a caller says of a session; every field may be missing. */
-export const sessionDetailsSchema = z.object({ startedAt, ...partyFields, attributes });
+export const sessionDetailsSchema = z.object({
+  startedAt,
+  /** `session`, or no more than a `connection`. */
+  kind: z.enum(SESSION_KINDS).optional(),
+  ...partyFields,
+  attributes,
+  /** The hashes of the tool definitions that its client was given; more may follow. */
+  definitionHashes: z.array(z.string().min(1)).optional(),
+});
+
+/** What a caller says of a tool's definition. */
+export const toolDefinitionSchema = z.object({
+  hash: z.string().min(1),
+  toolName: z.string().min(1),
+  /** Name, description and schemas, as JSON. */
+  definition: z.unknown(),
+  bytes: z.int().min(0),
+  tokens: z.int().min(0),
+  /** How the tokens were counted or estimated. */
+  tokenMethod: z.string().min(1),
+});
 
 export const sessionIdSchema = z.string().min(1);
 
@@ -68,6 +103,7 @@ export const sessionReasonSchema = z.string().nullable();
 
 export type ToolCallMetadata = z.input<typeof toolCallMetadataSchema>;
 export type SessionDetails = z.input<typeof sessionDetailsSchema>;
+export type ToolDefinition = z.input<typeof toolDefinitionSchema>;
 
 export interface PayloadPolicy {
   readonly capturePayloads: boolean;
@@ -124,9 +160,39 @@ export function toSessionStart(
     id: cut(sessionId, MAX_NAME_LENGTH),
     recordedAt: now,
     recorderId,
+    kind: details.kind ?? null,
     startedAt: Math.round(details.startedAt ?? now),
     ...toPartyColumns(details),
     attributes: toJsonText(details.attributes, MAX_ATTRIBUTES_LENGTH),
+    ...(details.definitionHashes && {
+      definitionHashes: details.definitionHashes.map((hash) => cut(hash, MAX_NAME_LENGTH)),
+    }),
+  };
+}
+
+/** A tool's definition, and when it was seen. */
+export type SeenDefinition = {
+  readonly hash: string;
+  readonly toolName: string;
+  readonly definition: string;
+  readonly bytes: number;
+  readonly tokens: number;
+  readonly tokenMethod: string;
+  readonly seenAt: number;
+};
+
+export function toSeenDefinition(
+  { hash, toolName, definition, bytes, tokens, tokenMethod }: z.output<typeof toolDefinitionSchema>,
+  now: number,
+): SeenDefinition {
+  return {
+    hash: cut(hash, MAX_NAME_LENGTH),
+    toolName: cut(toolName, MAX_NAME_LENGTH),
+    definition: toJsonText(definition, MAX_DEFINITION_LENGTH) ?? "null",
+    bytes,
+    tokens,
+    tokenMethod: cut(tokenMethod, MAX_NAME_LENGTH),
+    seenAt: now,
   };
 }
 

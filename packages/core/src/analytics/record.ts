@@ -1,4 +1,4 @@
-import type { SessionEnd } from "./metadata.ts";
+import type { SeenDefinition, SessionEnd } from "./metadata.ts";
 import {
   type CallDetails,
   type SessionStart,
@@ -13,6 +13,7 @@ export type TelemetryRecord =
   | { readonly kind: "tool_call"; readonly row: ToolCallRow }
   | { readonly kind: "session_start"; readonly row: SessionStart }
   | { readonly kind: "session_end"; readonly row: SessionEnd }
+  | { readonly kind: "tool_definition"; readonly row: SeenDefinition }
   | { readonly kind: "recorder_end"; readonly row: RecorderEnd }
   | { readonly kind: "recorder_health"; readonly row: RecorderHealth };
 
@@ -43,6 +44,7 @@ const KINDS: readonly string[] = [
   "tool_call",
   "session_start",
   "session_end",
+  "tool_definition",
   "recorder_end",
   "recorder_health",
 ] satisfies readonly Line["kind"][];

@@ -44,15 +44,25 @@ export class Retention {
       [Math.min(now, newest) - ageMs],
     );
     if (changes > 0) return true;
-    return (
-      client.run(
-        `delete from sessions where id in
-           (select id from sessions where started_at_ms < ? and ended_at_ms is not null
-              and not exists (select 1 from tool_calls where session_id = sessions.id) limit ${SLICE_ROWS})`,
-        [Math.min(now, newest) - ageMs],
-      ).changes > 0
-    );
+    return removeSessions(client, Math.min(now, newest) - ageMs);
   }
+}
+
+/** Sessions that ended and have no calls left, and what they carried. */
+function removeSessions(client: Database, startedBefore: number): boolean {
+  return client.transaction(() => {
+    const ids = client
+      .query<{ id: string }, [number]>(
+        `select id from sessions where started_at_ms < ? and ended_at_ms is not null
+           and not exists (select 1 from tool_calls where session_id = sessions.id) limit ${SLICE_ROWS}`,
+      )
+      .all(startedBefore);
+    for (const { id } of ids) {
+      client.run("delete from session_definitions where session_id = ?", [id]);
+      client.run("delete from sessions where id = ?", [id]);
+    }
+    return ids.length > 0;
+  })();
 }
 
 function removeOldest(client: Database, maxBytes: number): boolean {

@@ -28,7 +28,11 @@ export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
 export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
 
 /** A session's row, and when its start was told: it opens a session again that had ended before. */
-export type SessionStart = SessionRow & { readonly recordedAt: number };
+export type SessionStart = SessionRow & {
+  readonly recordedAt: number;
+  /** The tool definitions that are to be linked with it. */
+  readonly definitionHashes?: readonly string[];
+};
 
 /** The row of a call that was recorded at `recordedAt`. */
 export function toToolCallRow(id: string, recordedAt: number, call: CallDetails): ToolCallRow {
@@ -47,7 +51,13 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
     outputBytes: call.outputBytes ?? null,
     inputTokens: call.inputTokens ?? null,
     outputTokens: call.outputTokens ?? null,
+    tokenMethod: name(call.tokenMethod),
+    outputContentTypes: call.outputContentTypes ? JSON.stringify(call.outputContentTypes) : null,
     cacheHit: call.cacheHit === undefined ? null : Number(call.cacheHit),
+    argumentHash: name(call.argumentHash),
+    argumentShapeHash: name(call.argumentShapeHash),
+    definitionHash: name(call.definitionHash),
+    continuedFrom: name(call.continuedFrom),
     requestId: call.requestId === undefined ? null : name(String(call.requestId)),
     traceId: name(call.traceId),
     parentSpanId: name(call.parentSpanId),

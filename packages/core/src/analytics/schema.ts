@@ -49,6 +49,21 @@ export const FAILED_STATUSES = [
   "abandoned",
 ] as const satisfies readonly ToolCallStatus[];
 
+/** What a session is: a conversation that the protocol names, or no more than a connection (one stdio process). */
+export const SESSION_KINDS = ["session", "connection"] as const;
+
+/** The kinds of content in a tool's result (MCP 2025-11-25); what has none of these names is `other`. */
+export const CONTENT_TYPES = [
+  "text",
+  "image",
+  "audio",
+  "resource",
+  "resource_link",
+  "other",
+] as const;
+
+export type ContentType = (typeof CONTENT_TYPES)[number];
+
 const failed = sql.raw(`status in (${FAILED_STATUSES.map((status) => `'${status}'`).join(", ")})`);
 
 /** Who talked to whom, over what: the same columns on a session and on a call. */
@@ -66,6 +81,7 @@ export const sessions = sqliteTable(
   "sessions",
   {
     id: text("id").primaryKey(),
+    kind: text("kind", { enum: SESSION_KINDS }),
     startedAt: integer("started_at_ms").notNull(),
     endedAt: integer("ended_at_ms"),
     endReason: text("end_reason"),
@@ -103,7 +119,21 @@ export const toolCalls = sqliteTable(
     outputBytes: integer("output_bytes"),
     inputTokens: integer("input_tokens"),
     outputTokens: integer("output_tokens"),
+    /** How the tokens were counted or estimated, such as `characters/4`. */
+    tokenMethod: text("token_method"),
+    /** How many blocks of each type the result has. */
+    outputContentTypes: text("output_content_types", { mode: "json" }).$type<
+      Partial<Record<ContentType, number>>
+    >(),
     cacheHit: integer("cache_hit", { mode: "boolean" }),
+    /** Equal for equal arguments, within what one process recorded. */
+    argumentHash: text("argument_hash"),
+    /** Equal for arguments of the same keys and types. */
+    argumentShapeHash: text("argument_shape_hash"),
+    /** The tool's definition as it was listed last before the call: `tool_definitions.hash`. */
+    definitionHash: text("definition_hash"),
+    /** The `id` of the call whose question this one answers (status `input_required`). */
+    continuedFrom: text("continued_from"),
     /** The JSON-RPC request id as text; ids restart with each connection. */
     requestId: text("request_id"),
     /** W3C Trace Context trace id and the caller's span id. */
@@ -118,6 +148,36 @@ export const toolCalls = sqliteTable(
     // Time first: it grows at one end. Tool first would read all of time faster, and write 3 × as slowly.
     index("tool_calls_by_time").on(table.startedAt, table.toolName, table.durationMs, table.status),
     index("tool_calls_by_session").on(table.sessionId, table.startedAt, table.status),
+  ],
+);
+
+/** What a tool says of itself to its clients; each distinct one once. */
+export const toolDefinitions = sqliteTable("tool_definitions", {
+  /** Of its name, description and schemas: an edit of one makes another definition. */
+  hash: text("hash").primaryKey(),
+  toolName: text("tool_name").notNull(),
+  definition: text("definition", { mode: "json" }).notNull(),
+  /** Of the definition as JSON in UTF-8. */
+  bytes: integer("bytes").notNull(),
+  /** What it takes of a model's context, while it is listed. */
+  tokens: integer("tokens").notNull(),
+  tokenMethod: text("token_method").notNull(),
+  firstSeenAt: integer("first_seen_at_ms").notNull(),
+  lastSeenAt: integer("last_seen_at_ms").notNull(),
+});
+
+/** Which definitions a session's client was given. */
+export const sessionDefinitions = sqliteTable(
+  "session_definitions",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id),
+    definitionHash: text("definition_hash").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.sessionId, table.definitionHash] }),
+    index("session_definitions_by_definition").on(table.definitionHash),
   ],
 );
 

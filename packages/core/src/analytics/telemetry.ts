@@ -6,15 +6,18 @@ import { Health } from "./health.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
+  type ToolDefinition,
   explainRefusal,
   sessionDetailsSchema,
   sessionIdSchema,
   sessionReasonSchema,
   toCallDetails,
+  toSeenDefinition,
   toSessionEnd,
   toSessionStart,
   toolCallEndSchema,
   toolCallMetadataSchema,
+  toolDefinitionSchema,
 } from "./metadata.ts";
 import { Meter } from "./meter.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -163,6 +166,20 @@ export class TelemetryService implements AsyncDisposable {
       this.#reporter.session("ended", row.sessionId);
     } catch (error) {
       this.#refuse("the end of a session", error);
+    }
+  }
+
+  /**
+   * Records that a tool's definition was seen. The first time it is stored, later times move its
+   * `last_seen_at_ms`; `startSession` links it with a session by its hash.
+   */
+  recordToolDefinition(definition: ToolDefinition): void {
+    if (!this.#config.enabled) return;
+    try {
+      const row = toSeenDefinition(toolDefinitionSchema.parse(definition), Date.now());
+      this.#accept(encode({ kind: "tool_definition", row }));
+    } catch (error) {
+      this.#refuse("a tool's definition", error);
     }
   }
 

@@ -9,11 +9,17 @@ import {
   primaryResultCode,
   toAnalyticsError,
 } from "./errors.ts";
-import type { SessionEnd } from "./metadata.ts";
+import type { SeenDefinition, SessionEnd } from "./metadata.ts";
 import { assertVersion } from "./migrations.ts";
 import type { RecorderEnd, RecorderHealth, TelemetryRecord } from "./record.ts";
 import type { SessionRow, SessionStart, ToolCallRow } from "./row.ts";
-import { recorderHealth, sessions, toolCalls } from "./schema.ts";
+import {
+  recorderHealth,
+  sessionDefinitions,
+  sessions,
+  toolCalls,
+  toolDefinitions,
+} from "./schema.ts";
 
 export type RecordRejection = Rejection<TelemetryRecord>;
 
@@ -36,6 +42,7 @@ export const BUSY_WAIT_MS = 300;
 
 /** `sequence` is SQLite's to assign. */
 const { sequence: _sequence, ...CALL_COLUMNS } = getTableColumns(toolCalls);
+const DEFINITION_COLUMNS = getTableColumns(toolDefinitions);
 const HEALTH_COLUMNS = getTableColumns(recorderHealth);
 /** A session begins open. */
 const { endedAt: _endedAt, endReason: _endReason, ...SESSION_COLUMNS } = getTableColumns(sessions);
@@ -116,7 +123,10 @@ export class Writer implements RecordWriter {
         statements.insertCall.run(record.row);
         return;
       case "session_start":
-        statements.startSession.run(record.row);
+        startSession(record.row, statements);
+        return;
+      case "tool_definition":
+        statements.seeDefinition.run(toDefinitionRow(record.row));
         return;
       case "session_end":
         if (statements.endSession.run(record.row).changes === 0)
@@ -137,6 +147,7 @@ export class Writer implements RecordWriter {
     if (earliest !== undefined && earliest <= call.startedAt) return;
     statements.noteSession.run({
       id: call.sessionId,
+      kind: null,
       recorderId: this.#recorderId,
       startedAt: call.startedAt,
       clientName: call.clientName,
@@ -167,6 +178,23 @@ function unknownSession({ sessionId }: SessionEnd, path: string): AnalyticsError
   );
 }
 
+function startSession(
+  { definitionHashes = [], ...session }: SessionStart,
+  { beginSession, linkDefinition }: Statements,
+): void {
+  beginSession.run(session);
+  for (const definitionHash of definitionHashes)
+    linkDefinition.run({ sessionId: session.id, definitionHash });
+}
+
+type DefinitionRow = ReturnType<typeof toDefinitionRow>;
+
+function toDefinitionRow({ seenAt, ...definition }: SeenDefinition) {
+  return { ...definition, firstSeenAt: seenAt, lastSeenAt: seenAt };
+}
+
+type SessionDefinition = { readonly sessionId: string; readonly definitionHash: string };
+
 type Statements = ReturnType<typeof prepareStatements>;
 
 /** The few sentences this writer says to SQLite. Parameters are the names of the row's fields. */
@@ -178,7 +206,7 @@ function prepareStatements(client: Database) {
   );
   // A start may be written again after the end that followed it: by recovery, or by a worker that a dying
   // process outruns. Only one that was told after the end opens the session again.
-  const startSession = client.prepare<unknown, [SessionStart]>(
+  const beginSession = client.prepare<unknown, [Omit<SessionStart, "definitionHashes">]>(
     `${insertInto(sessions, SESSION_COLUMNS)} on conflict (id) do update set
        started_at_ms = min(started_at_ms, excluded.started_at_ms), recorder_id = excluded.recorder_id,
        end_reason = iif($recordedAt > ended_at_ms, null, end_reason),
@@ -188,6 +216,13 @@ function prepareStatements(client: Database) {
   const noteSession = client.prepare<unknown, [Omit<SessionRow, "attributes">]>(
     `${insertInto(sessions, NOTED_COLUMNS)} on conflict (id) do update set
        started_at_ms = excluded.started_at_ms where excluded.started_at_ms < started_at_ms`,
+  );
+  const linkDefinition = client.prepare<unknown, [SessionDefinition]>(
+    `${insertInto(sessionDefinitions, getTableColumns(sessionDefinitions))} on conflict do nothing`,
+  );
+  const seeDefinition = client.prepare<unknown, [DefinitionRow]>(
+    `${insertInto(toolDefinitions, DEFINITION_COLUMNS)} on conflict (hash) do update set first_seen_at_ms = min(first_seen_at_ms, excluded.first_seen_at_ms),
+       last_seen_at_ms = max(last_seen_at_ms, excluded.last_seen_at_ms)`,
   );
   const endSession = client.prepare<unknown, [SessionEnd]>(
     `update sessions set
@@ -204,7 +239,16 @@ function prepareStatements(client: Database) {
     `${insertInto(recorderHealth, HEALTH_COLUMNS)} on conflict (recorder_id, hour_started_at_ms) do update set
        ${setAll(HEALTH_COLUMNS)}`,
   );
-  return { insertCall, startSession, noteSession, endSession, endRecorder, keepHealth };
+  return {
+    insertCall,
+    beginSession,
+    noteSession,
+    linkDefinition,
+    seeDefinition,
+    endSession,
+    endRecorder,
+    keepHealth,
+  };
 }
 
 /** Each column as the refused row has it. */

@@ -19,7 +19,7 @@ import {
   type ToolCallRow,
   toToolCallRow,
 } from "../../../src/analytics/row.ts";
-import { TOOL_CALL_STATUSES } from "../../../src/analytics/schema.ts";
+import { CONTENT_TYPES, TOOL_CALL_STATUSES } from "../../../src/analytics/schema.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const CALL: ToolCallMetadata = { toolName: "echo", durationMs: 1.5 };
@@ -43,6 +43,11 @@ const NAMES = [
   "requestId",
   "traceId",
   "parentSpanId",
+  "tokenMethod",
+  "argumentHash",
+  "argumentShapeHash",
+  "definitionHash",
+  "continuedFrom",
   "clientName",
   "clientVersion",
   "serverName",
@@ -75,7 +80,13 @@ describe("toToolCallRow()", () => {
       outputBytes: null,
       inputTokens: null,
       outputTokens: null,
+      tokenMethod: null,
+      outputContentTypes: null,
       cacheHit: null,
+      argumentHash: null,
+      argumentShapeHash: null,
+      definitionHash: null,
+      continuedFrom: null,
       requestId: null,
       traceId: null,
       parentSpanId: null,
@@ -105,6 +116,11 @@ describe("toToolCallRow()", () => {
       outputBytes: 2,
       inputTokens: 3,
       outputTokens: Number.MAX_SAFE_INTEGER,
+      tokenMethod: "characters/4",
+      argumentHash: "a1",
+      argumentShapeHash: "b2",
+      definitionHash: "c3",
+      continuedFrom: "an-earlier-call",
       requestId: "request",
       traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
       parentSpanId: "00f067aa0ba902b7",
@@ -116,8 +132,10 @@ describe("toToolCallRow()", () => {
       transport: "stdio",
     } as const satisfies ToolCallMetadata;
     const payloads = { arguments: { path: "/x" }, result: [1, null], attributes: { a: { b: 1 } } };
-    expect(rowOf({ ...said, ...payloads, cacheHit: true }, PAYLOADS)).toEqual({
+    const outputContentTypes = { text: 1, image: 2 };
+    expect(rowOf({ ...said, ...payloads, outputContentTypes, cacheHit: true }, PAYLOADS)).toEqual({
       ...said,
+      outputContentTypes: '{"text":1,"image":2}',
       id: expect.any(String),
       cacheHit: 1,
       arguments: '{"path":"/x"}',
@@ -346,7 +364,13 @@ describe("toolCallMetadataSchema", () => {
         outputBytes: count,
         inputTokens: count,
         outputTokens: count,
+        tokenMethod: text,
+        outputContentTypes: fc.dictionary(fc.constantFrom(...CONTENT_TYPES), count),
         cacheHit: fc.boolean(),
+        argumentHash: text,
+        argumentShapeHash: text,
+        definitionHash: text,
+        continuedFrom: text,
         requestId: fc.oneof(text, duration),
         sessionId: text,
         errorType: text,
@@ -393,6 +417,7 @@ describe("toSessionStart()", () => {
       id: "s",
       recordedAt: NOW,
       recorderId: "recorder",
+      kind: null,
       startedAt: NOW,
       clientName: null,
       clientVersion: null,
@@ -407,6 +432,7 @@ describe("toSessionStart()", () => {
   test("keeps what the caller says, cut like that of a call", () => {
     const details = {
       startedAt: 5.4,
+      kind: "connection" as const,
       clientName: "c".repeat(300),
       clientVersion: "1",
       serverName: "a\0b",
@@ -414,11 +440,13 @@ describe("toSessionStart()", () => {
       protocolVersion: "2025-06-18",
       transport: "streamable_http",
       attributes: { region: "eu" },
-    };
+      definitionHashes: ["h".repeat(300)],
+    } satisfies SessionDetails;
     expect(sessionOf("s".repeat(300), details)).toEqual({
       id: "s".repeat(MAX_NAME_LENGTH),
       recordedAt: NOW,
       recorderId: "recorder",
+      kind: "connection",
       startedAt: 5,
       clientName: "c".repeat(MAX_NAME_LENGTH),
       clientVersion: "1",
@@ -427,6 +455,7 @@ describe("toSessionStart()", () => {
       protocolVersion: "2025-06-18",
       transport: "streamable_http",
       attributes: '{"region":"eu"}',
+      definitionHashes: ["h".repeat(MAX_NAME_LENGTH)],
     });
   });
 
@@ -434,7 +463,13 @@ describe("toSessionStart()", () => {
     for (const id of ["", 7, null, undefined, Symbol("s")]) {
       expect(sessionIdSchema.safeParse(id).success).toBe(false);
     }
-    for (const details of [null, "s", { startedAt: Number.NaN }, { clientName: 1 }]) {
+    for (const details of [
+      null,
+      "s",
+      { startedAt: Number.NaN },
+      { clientName: 1 },
+      { kind: "pod" },
+    ]) {
       expect(sessionDetailsSchema.safeParse(details).success).toBe(false);
     }
   });

@@ -49,10 +49,10 @@ describe("Retention", () => {
   test("removes sessions that are old, ended and empty, and no others", () => {
     using db = createAnalyticsDb(":memory:");
     new Writer(db.$client, db.path, "recorder").commit([
-      start("old", 0),
+      start("old", 0, { definitionHashes: ["a1"] }),
       call({ sessionId: "old", startedAt: 0 }),
       end("old", 1),
-      start("open", 0),
+      start("open", 0, { definitionHashes: ["a1"] }),
       start("with a late call", 0),
       call({ sessionId: "with a late call", startedAt: NOW }),
       end("with a late call", NOW),
@@ -61,6 +61,9 @@ describe("Retention", () => {
     expect(db.$client.query("select id from sessions order by id").values()).toEqual([
       ["open"],
       ["with a late call"],
+    ]);
+    expect(db.$client.query("select session_id from session_definitions").values()).toEqual([
+      ["open"],
     ]);
   });
 

@@ -46,6 +46,7 @@ describe("the columns of the file", () => {
     using db = createAnalyticsDb(":memory:");
     expect(columnsOf(db, "sessions")).toEqual([
       "id text!",
+      "kind text",
       "started_at_ms integer!",
       "ended_at_ms integer",
       "end_reason text",
@@ -68,7 +69,13 @@ describe("the columns of the file", () => {
       "output_bytes integer",
       "input_tokens integer",
       "output_tokens integer",
+      "token_method text",
+      "output_content_types text",
       "cache_hit integer",
+      "argument_hash text",
+      "argument_shape_hash text",
+      "definition_hash text",
+      "continued_from text",
       "request_id text",
       "trace_id text",
       "parent_span_id text",
@@ -76,6 +83,20 @@ describe("the columns of the file", () => {
       "arguments text",
       "result text",
       "attributes text",
+    ]);
+    expect(columnsOf(db, "tool_definitions")).toEqual([
+      "hash text!",
+      "tool_name text!",
+      "definition text!",
+      "bytes integer!",
+      "tokens integer!",
+      "token_method text!",
+      "first_seen_at_ms integer!",
+      "last_seen_at_ms integer!",
+    ]);
+    expect(columnsOf(db, "session_definitions")).toEqual([
+      "session_id text!",
+      "definition_hash text!",
     ]);
   });
 

@@ -10,9 +10,11 @@ import {
   type AnalyticsDb,
   createAnalyticsDb,
   recorderHealth,
+  sessionDefinitions,
   sessionSummaries,
   sessions,
   toolCalls,
+  toolDefinitions,
 } from "../../../src/analytics/index.ts";
 import { elapse, turn } from "../../support/event-loop.ts";
 import { memoryLogger } from "../../support/memory-logger.ts";
@@ -322,6 +324,32 @@ describe("sessions", () => {
     expect(db.select().from(sessions).all()).toMatchObject([
       { id: "s", startedAt: START, endedAt: null, endReason: null },
     ]);
+  });
+
+  test("a session carries the definitions of tools that it was given", async () => {
+    const { db, telemetry, logger } = serviceOnSqlite();
+    const definition = { name: "echo", description: "Says it again" };
+    const seen = {
+      hash: "a1",
+      toolName: "echo",
+      bytes: 47,
+      tokens: 12,
+      tokenMethod: "characters/4",
+    };
+    telemetry.recordToolDefinition({ ...seen, definition });
+    telemetry.startSession("s", { kind: "connection", definitionHashes: ["a1"] });
+    jest.advanceTimersByTime(10);
+    telemetry.recordToolDefinition({ ...seen, definition });
+    telemetry.recordToolDefinition({ ...seen, hash: "", definition });
+    await telemetry.flush();
+    const times = { firstSeenAt: START, lastSeenAt: START + 10 };
+    expect(db.select().from(toolDefinitions).all()).toEqual([{ ...seen, definition, ...times }]);
+    expect(db.select().from(sessionDefinitions).all()).toEqual([
+      { sessionId: "s", definitionHash: "a1" },
+    ]);
+    expect(db.select().from(sessions).all()).toMatchObject([{ id: "s", kind: "connection" }]);
+    expect(telemetry.stats.dropped.invalid).toBe(1);
+    expect(logger.lines.some((line) => line.includes("a tool's definition"))).toBe(true);
   });
 
   test("the end of an unknown session is logged and counted", async () => {
@@ -824,7 +852,13 @@ const FIELDS = {
   outputBytes: 1,
   inputTokens: 1,
   outputTokens: 1,
+  tokenMethod: 1,
+  outputContentTypes: 1,
   cacheHit: 1,
+  argumentHash: 1,
+  argumentShapeHash: 1,
+  definitionHash: 1,
+  continuedFrom: 1,
   requestId: 1,
   traceId: 1,
   parentSpanId: 1,

@@ -5,9 +5,11 @@ import type { TelemetryRecord } from "../../../src/analytics/record.ts";
 import {
   FAILED_STATUSES,
   TOOL_CALL_STATUSES,
+  sessionDefinitions,
   sessionSummaries,
   sessions,
   toolCalls,
+  toolDefinitions,
 } from "../../../src/analytics/schema.ts";
 import { Writer } from "../../../src/analytics/writer.ts";
 import { describeFailure } from "../../support/failure.ts";
@@ -44,6 +46,7 @@ function failure(write: Promise<unknown>) {
 
 /** A session's row as a start without details leaves it. */
 const OPEN = {
+  kind: null,
   endedAt: null,
   endReason: null,
   recorderId: RECORDER,
@@ -247,8 +250,58 @@ describe("Writer.write fails whole, and works again,", () => {
   });
 });
 
+describe("a tool's definition", () => {
+  const seen = (seenAt: number, hash = "a1"): TelemetryRecord => ({
+    kind: "tool_definition",
+    row: {
+      hash,
+      toolName: "echo",
+      definition: '{"name":"echo"}',
+      bytes: 15,
+      tokens: 4,
+      tokenMethod: "characters/4",
+      seenAt,
+    },
+  });
+
+  test("is stored once, with the first and the last time it was seen", async () => {
+    using store = open();
+    expect(await store.writer.write([seen(200), seen(300), seen(100)])).toEqual([]);
+    expect(store.db.select().from(toolDefinitions).all()).toEqual([
+      {
+        hash: "a1",
+        toolName: "echo",
+        definition: { name: "echo" },
+        bytes: 15,
+        tokens: 4,
+        tokenMethod: "characters/4",
+        firstSeenAt: 100,
+        lastSeenAt: 300,
+      },
+    ]);
+  });
+
+  test("is linked once with each session that carried it", async () => {
+    using store = open();
+    const batch = [
+      start("s", 100, { definitionHashes: ["a1", "b2"] }),
+      start("s", 200, { definitionHashes: ["b2", "c3"] }),
+      start("t", 200, { definitionHashes: ["a1"] }),
+    ];
+    expect(await store.writer.write(batch)).toEqual([]);
+    const links = store.db.select().from(sessionDefinitions).all();
+    expect(links.map((link) => `${link.sessionId} ${link.definitionHash}`)).toEqual([
+      "s a1",
+      "s b2",
+      "s c3",
+      "t a1",
+    ]);
+  });
+});
+
 describe("a session", () => {
   const ALL = {
+    kind: "connection",
     clientName: "inspector",
     clientVersion: "1.0",
     serverName: "files",
@@ -256,8 +309,8 @@ describe("a session", () => {
     protocolVersion: "2025-06-18",
     transport: "stdio",
     attributes: { team: "blue" },
-  };
-  const PARTIES = { ...ALL, attributes: null };
+  } as const;
+  const PARTIES = { ...ALL, kind: null, attributes: null };
 
   const cases: {
     name: string;
