@@ -50,6 +50,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "index.ts": [
     "./database.ts",
     "./errors.ts",
+    "./logger.ts",
     "./metadata.ts",
     "./schema.ts",
     "./stats.ts",

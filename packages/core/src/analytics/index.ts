@@ -3,6 +3,7 @@
  */
 export { createAnalyticsDb } from "./database.ts";
 export { AnalyticsError, ANALYTICS_ERROR_CODES } from "./errors.ts";
+export { containLogger, stderrLogger } from "./logger.ts";
 export { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
 export {
   CONTENT_TYPES,

@@ -1,0 +1,257 @@
+import type { SessionDetails, ToolCallHandle } from "@toolmeter/core";
+import { hashOfShape, hashOfValue } from "./fingerprint.ts";
+import {
+  type HeaderReader,
+  type Identity,
+  identityOfInitialize,
+  identityOfRequest,
+  identityOfResult,
+  traceContext,
+} from "./identity.ts";
+import {
+  type Direction,
+  type JsonObject,
+  type RequestId,
+  isObject,
+  isRequestId,
+  objectAt,
+  textAt,
+} from "./message.ts";
+import {
+  type CalledTool,
+  DISCONNECTED,
+  outcomeOfCancellation,
+  outcomeOfError,
+  outcomeOfResult,
+  type Outcome,
+} from "./outcome.ts";
+import type { Recorder } from "./recorder.ts";
+import { TOKEN_METHOD, sizeOfResult, sizeOfText } from "./size.ts";
+
+/** What a connection cannot read off its messages. */
+export interface ConnectionContext {
+  /** `stdio`, `streamable_http`, `sse`, `in_memory`; undefined if nothing tells. */
+  readonly transport?: string | undefined;
+  /** The transport's session id; it comes with the answer to `initialize`. */
+  readonly sessionId?: () => string | undefined;
+  /** Who is known before a message says it. */
+  readonly identity?: Identity;
+}
+
+interface Pending {
+  readonly method: string;
+  readonly call?: Call | undefined;
+}
+
+interface Call extends CalledTool {
+  readonly handle: ToolCallHandle;
+  readonly argumentHash: string | undefined;
+}
+
+/** Requests that are followed at once at most: a peer that never answers must not fill memory. */
+const MAX_PENDING = 10_000;
+
+/** The requests whose answers tell something. */
+const FOLLOWED: ReadonlySet<unknown> = new Set([
+  "initialize",
+  "server/discover",
+  "tools/call",
+  "tools/list",
+]);
+
+/** Requests whose call is recorded: a message that passes two taps is one call. */
+const observed = new WeakSet<object>();
+
+/**
+ * Reads the messages of one connection and records the tool calls among them, with their outcome as the
+ * client saw it. Which side is observed does not matter: a request that goes one way is settled by the answer
+ * that goes the other way.
+ */
+export class Connection {
+  readonly #recorder: Recorder;
+  readonly #context: ConnectionContext;
+  /** By direction, type of id and id: ids restart with each client, and `0` is not `"0"`. */
+  readonly #pending = new Map<string, Pending>();
+  readonly #connectionId = Bun.randomUUIDv7();
+  /** The tools as this connection listed them last. */
+  readonly #definitions = new Map<string, string>();
+  #identity: Identity;
+  #session: string | undefined;
+
+  constructor(recorder: Recorder, context: ConnectionContext = {}) {
+    this.#recorder = recorder;
+    this.#context = context;
+    this.#identity = context.identity ?? {};
+  }
+
+  /** Takes note of a message, or of a batch of them. */
+  observe(direction: Direction, message: unknown, header?: HeaderReader): void {
+    if (Array.isArray(message)) {
+      for (const part of message) this.observe(direction, part, header);
+      return;
+    }
+    if (!isObject(message)) return;
+    const { id, method } = message;
+    if (typeof method === "string") {
+      if (isRequestId(id)) this.#onRequest(direction, id, method, message, header);
+      else if (method === "notifications/cancelled")
+        this.#onCancelled(direction, objectAt(message, "params"));
+    } else if (isRequestId(id)) this.#onResponse(direction, id, message);
+  }
+
+  /** Nothing comes any more: what is in flight is settled, and the session ends. */
+  closed(reason = "closed"): void {
+    for (const { call } of this.#pending.values()) if (call) this.#end(call, DISCONNECTED);
+    this.#pending.clear();
+    if (this.#session !== undefined) this.#recorder.telemetry?.endSession(this.#session, reason);
+    this.#session = undefined;
+  }
+
+  #onRequest(
+    direction: Direction,
+    id: RequestId,
+    method: string,
+    message: JsonObject,
+    header: HeaderReader | undefined,
+  ): void {
+    if (!FOLLOWED.has(method) || this.#pending.size >= MAX_PENDING) return;
+    const params = objectAt(message, "params");
+    if (method === "initialize") {
+      this.#identity = { ...this.#identity, ...identityOfInitialize(params) };
+    }
+    let call: Call | undefined;
+    if (method === "tools/call") {
+      if (observed.has(message)) return;
+      observed.add(message);
+      call = this.#start(direction, id, message, header);
+    }
+    this.#pending.set(keyOf(direction, id), { method, call });
+  }
+
+  #onResponse(direction: Direction, id: RequestId, message: JsonObject): void {
+    const key = keyOf(direction === "sent" ? "received" : "sent", id);
+    const pending = this.#pending.get(key);
+    if (!pending) return;
+    this.#pending.delete(key);
+    const result = objectAt(message, "result");
+    const isResult = isObject(message["result"]);
+    if (pending.call) {
+      if (isResult) this.#endWithResult(pending.call, result);
+      else this.#end(pending.call, outcomeOfError(objectAt(message, "error"), pending.call));
+    } else if (!isResult) return;
+    else if (pending.method === "tools/list") this.#onListed(result);
+    else {
+      this.#identity = { ...this.#identity, ...identityOfResult(result) };
+      this.#recorder.sawServer(this.#identity);
+    }
+  }
+
+  #onCancelled(direction: Direction, params: JsonObject): void {
+    const { requestId } = params;
+    if (!isRequestId(requestId)) return;
+    const key = keyOf(direction, requestId);
+    const call = this.#pending.get(key)?.call;
+    // No answer follows; one that comes nevertheless is of no interest to the client.
+    this.#pending.delete(key);
+    if (call) this.#end(call, outcomeOfCancellation(params));
+  }
+
+  #onListed(result: JsonObject): void {
+    const tools = Array.isArray(result["tools"]) ? result["tools"].filter(isObject) : [];
+    const listed = this.#recorder.sawTools(tools);
+    for (const { toolName, hash } of listed) this.#definitions.set(toolName, hash);
+    if (this.#session === undefined || listed.length === 0) return;
+    const definitionHashes = listed.map(({ hash }) => hash);
+    this.#recorder.telemetry?.startSession(this.#session, { definitionHashes });
+  }
+
+  #start(
+    direction: Direction,
+    id: RequestId,
+    message: JsonObject,
+    header: HeaderReader | undefined,
+  ): Call | undefined {
+    const { telemetry } = this.#recorder;
+    if (!telemetry) return undefined;
+    const params = objectAt(message, "params");
+    const name = textAt(params, "name");
+    const toolName = name ?? "(none)";
+    const input = params["arguments"];
+    const isMalformed = name === undefined || (input !== undefined && !isObject(input));
+    const json = JSON.stringify(input);
+    const meta = objectAt(params, "_meta");
+    const identity = this.#recorder.complete(identityOfRequest(meta, header, this.#identity));
+    const transport = this.#context.transport ?? (header ? "streamable_http" : undefined);
+    const sessionId = this.#openSession(direction, identity, transport, header);
+    const argumentHash = json === undefined ? undefined : hashOfValue(json);
+    const size = json === undefined ? undefined : sizeOfText(json);
+    const handle = telemetry.startToolCall({
+      toolName,
+      requestId: id,
+      sessionId,
+      ...identity,
+      transport,
+      ...(size && { inputBytes: size.bytes, inputTokens: size.tokens, tokenMethod: TOKEN_METHOD }),
+      argumentHash,
+      argumentShapeHash: json === undefined ? undefined : hashOfShape(input),
+      definitionHash: this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName),
+      continuedFrom: this.#recorder.continuedFrom(
+        params,
+        this.#connectionId,
+        toolName,
+        argumentHash,
+      ),
+      ...traceContext(meta, header),
+      arguments: this.#recorder.payload(input, toolName, "arguments"),
+    });
+    return { handle, toolName, isMalformed, argumentHash };
+  }
+
+  /**
+   * The session of a call, opened by its first: what the transport calls one; else the connection, if it lasts.
+   * A request over HTTP without a session id stands alone.
+   */
+  #openSession(
+    direction: Direction,
+    identity: Identity,
+    transport: string | undefined,
+    header: HeaderReader | undefined,
+  ): string | undefined {
+    const named = this.#context.sessionId?.();
+    const isAlone =
+      direction === "received" && (header !== undefined || transport === "streamable_http");
+    const sessionId = named ?? (isAlone ? undefined : this.#connectionId);
+    if (sessionId === undefined || sessionId === this.#session) return sessionId;
+    this.#session = sessionId;
+    const details: SessionDetails = {
+      kind: named === undefined ? "connection" : "session",
+      ...identity,
+      transport,
+      definitionHashes: [...new Set(this.#definitions.values())],
+    };
+    this.#recorder.telemetry?.startSession(sessionId, details);
+    return sessionId;
+  }
+
+  #endWithResult(call: Call, result: JsonObject): void {
+    const outcome = outcomeOfResult(result, call);
+    const { bytes, tokens, contentTypes } = sizeOfResult(result);
+    if (outcome.status === "input_required") this.#recorder.asked(result, this.#connectionId, call);
+    this.#end(call, outcome, {
+      outputBytes: bytes,
+      outputTokens: tokens,
+      tokenMethod: TOKEN_METHOD,
+      outputContentTypes: contentTypes,
+      result: this.#recorder.payload(result, call.toolName, "result"),
+    });
+  }
+
+  #end(call: Call, outcome: Outcome, details = {}): void {
+    call.handle.end({ ...details, ...outcome });
+    this.#recorder.ended(outcome.status);
+  }
+}
+
+function keyOf(direction: Direction, id: RequestId): string {
+  return `${direction} ${typeof id} ${id}`;
+}

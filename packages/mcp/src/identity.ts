@@ -1,0 +1,84 @@
+import type { JsonObject } from "./message.ts";
+import { objectAt, textAt } from "./message.ts";
+
+/** Who talks to whom, as far as is known. */
+export interface Identity {
+  readonly clientName?: string | undefined;
+  readonly clientVersion?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly serverVersion?: string | undefined;
+  readonly protocolVersion?: string | undefined;
+}
+
+/** One header of the HTTP request that carried a message, by its lower-case name. */
+export type HeaderReader = (name: string) => string | undefined;
+
+/** What the `initialize` request says. */
+export function identityOfInitialize(params: JsonObject): Identity {
+  return withoutUnknown({
+    ...clientOf(objectAt(params, "clientInfo")),
+    protocolVersion: textAt(params, "protocolVersion"),
+  });
+}
+
+/** What the answer to `initialize` or `server/discover` says, or the `_meta` of any result of 2026-07-28. */
+export function identityOfResult(result: JsonObject): Identity {
+  const meta = objectAt(objectAt(result, "_meta"), "io.modelcontextprotocol/serverInfo");
+  const info = { ...objectAt(result, "serverInfo"), ...meta };
+  return withoutUnknown({ ...serverOf(info), protocolVersion: textAt(result, "protocolVersion") });
+}
+
+/**
+ * Who makes a request: what its `_meta` says (MCP 2026-07-28), then its header, then `initialize`, then its
+ * `User-Agent`, which may name no more than the client's HTTP library.
+ */
+export function identityOfRequest(
+  meta: JsonObject,
+  header: HeaderReader | undefined,
+  initialized: Identity,
+): Identity {
+  const client = clientOf(objectAt(meta, "io.modelcontextprotocol/clientInfo"));
+  const protocolVersion =
+    textAt(meta, "io.modelcontextprotocol/protocolVersion") ??
+    header?.("mcp-protocol-version") ??
+    initialized.protocolVersion;
+  const said = client.clientName === undefined ? initialized : { ...initialized, ...client };
+  const known = said.clientName === undefined ? { ...said, ...userAgent(header) } : said;
+  return withoutUnknown({ ...known, protocolVersion });
+}
+
+export interface TraceContext {
+  readonly traceId: string;
+  readonly parentSpanId: string;
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header, in `_meta` (SEP-414) or as a header. */
+export function traceContext(
+  meta: JsonObject,
+  header: HeaderReader | undefined,
+): TraceContext | undefined {
+  const text = textAt(meta, "traceparent") ?? header?.("traceparent");
+  if (text === undefined) return undefined;
+  const [, traceId, parentSpanId] =
+    /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2}/.exec(text) ?? [];
+  return traceId && parentSpanId ? { traceId, parentSpanId } : undefined;
+}
+
+export function clientOf(info: unknown): Identity {
+  return { clientName: textAt(info, "name"), clientVersion: textAt(info, "version") };
+}
+
+export function serverOf(info: unknown): Identity {
+  return { serverName: textAt(info, "name"), serverVersion: textAt(info, "version") };
+}
+
+/** The first product of a `User-Agent`: `claude-code/2.1 (cli)` is `claude-code`, `2.1`. */
+function userAgent(header: HeaderReader | undefined): Identity {
+  const [clientName, clientVersion] = header?.("user-agent")?.split(" ")[0]?.split("/") ?? [];
+  return { clientName, clientVersion };
+}
+
+/** So that laying one over another hides nothing that is known. */
+function withoutUnknown(identity: Identity): Identity {
+  return Object.fromEntries(Object.entries(identity).filter(([, value]) => value));
+}

@@ -1,0 +1,48 @@
+const NEWLINE = 0x0a;
+
+/** A line that grows longer than this, in bytes, is no message: it is skipped. */
+const MAX_LINE_BYTES = 64 * 1_048_576;
+
+/** Puts the chunks of a byte stream together into lines. Splits on bytes, so no character is cut. */
+export class LineSplitter {
+  readonly #onLine: (line: string) => void;
+  #parts: Uint8Array[] = [];
+  #length = 0;
+  #skips = false;
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  push(chunk: Uint8Array): void {
+    let start = 0;
+    for (
+      let end = chunk.indexOf(NEWLINE);
+      end !== -1;
+      start = end + 1, end = chunk.indexOf(NEWLINE, start)
+    ) {
+      this.#keep(chunk.subarray(start, end));
+      this.#endLine();
+    }
+    // A copy: whoever made the chunk may use its memory again.
+    if (start < chunk.length) this.#keep(chunk.slice(start));
+  }
+
+  #keep(part: Uint8Array): void {
+    this.#length += part.length;
+    if (this.#length > MAX_LINE_BYTES) {
+      this.#skips = true;
+      this.#parts = [];
+    }
+    if (!this.#skips) this.#parts.push(part);
+  }
+
+  #endLine(): void {
+    const parts = this.#parts;
+    const isWhole = !this.#skips;
+    this.#parts = [];
+    this.#length = 0;
+    this.#skips = false;
+    if (isWhole && parts.length > 0) this.#onLine(Buffer.concat(parts).toString());
+  }
+}
