@@ -3,6 +3,7 @@ import { hashOfShape, hashOfValue } from "./fingerprint.ts";
 import {
   type HeaderReader,
   type Identity,
+  type TraceContext,
   identityOfInitialize,
   identityOfRequest,
   identityOfResult,
@@ -45,7 +46,9 @@ interface Pending {
 
 interface Call extends CalledTool {
   readonly handle: ToolCallHandle;
-  readonly argumentHash: string | undefined;
+  readonly params: JsonObject;
+  readonly trace: TraceContext | undefined;
+  readonly definitionHash: string | undefined;
 }
 
 /** Requests that are followed at once at most: a peer that never answers must not fill memory. */
@@ -136,7 +139,7 @@ export class Connection {
     const result = objectAt(message, "result");
     const isResult = isObject(message["result"]);
     if (pending.call) {
-      if (isResult) this.#endWithResult(pending.call, result);
+      if (isResult) this.#end(pending.call, outcomeOfResult(result, pending.call), result);
       else this.#end(pending.call, outcomeOfError(objectAt(message, "error"), pending.call));
     } else if (!isResult) return;
     else if (pending.method === "tools/list") this.#onListed(result);
@@ -165,6 +168,10 @@ export class Connection {
     this.#recorder.telemetry?.startSession(this.#session, { definitionHashes });
   }
 
+  /**
+   * Marks the start of a call, before the tool runs: only what names it. Whatever takes longer to say is said
+   * with its end, when nobody waits.
+   */
   #start(
     direction: Direction,
     id: RequestId,
@@ -175,36 +182,27 @@ export class Connection {
     if (!telemetry) return undefined;
     const params = objectAt(message, "params");
     const name = textAt(params, "name");
-    const toolName = name ?? "(none)";
     const input = params["arguments"];
-    const isMalformed = name === undefined || (input !== undefined && !isObject(input));
-    const json = JSON.stringify(input);
+    const toolName = name ?? "(none)";
     const meta = objectAt(params, "_meta");
     const identity = this.#recorder.complete(identityOfRequest(meta, header, this.#identity));
     const transport = this.#context.transport ?? (header ? "streamable_http" : undefined);
-    const sessionId = this.#openSession(direction, identity, transport, header);
-    const argumentHash = json === undefined ? undefined : hashOfValue(json);
-    const size = json === undefined ? undefined : sizeOfText(json);
     const handle = telemetry.startToolCall({
       toolName,
       requestId: id,
-      sessionId,
+      sessionId: this.#openSession(direction, identity, transport, header),
       ...identity,
       transport,
-      ...(size && { inputBytes: size.bytes, inputTokens: size.tokens, tokenMethod: TOKEN_METHOD }),
-      argumentHash,
-      argumentShapeHash: json === undefined ? undefined : hashOfShape(input),
-      definitionHash: this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName),
-      continuedFrom: this.#recorder.continuedFrom(
-        params,
-        this.#connectionId,
-        toolName,
-        argumentHash,
-      ),
-      ...traceContext(meta, header),
       arguments: this.#recorder.payload(input, toolName, "arguments"),
     });
-    return { handle, toolName, isMalformed, argumentHash };
+    return {
+      handle,
+      toolName,
+      isMalformed: name === undefined || (input !== undefined && !isObject(input)),
+      params,
+      trace: traceContext(meta, header),
+      definitionHash: this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName),
+    };
   }
 
   /**
@@ -233,23 +231,47 @@ export class Connection {
     return sessionId;
   }
 
-  #endWithResult(call: Call, result: JsonObject): void {
-    const outcome = outcomeOfResult(result, call);
+  #end(call: Call, outcome: Outcome, result?: JsonObject): void {
+    this.#recorder.ended(outcome.status);
+    call.handle.end(() => ({ ...this.#detailsOf(call, result), ...outcome }));
+  }
+
+  #detailsOf({ handle, toolName, params, trace, definitionHash }: Call, result?: JsonObject) {
+    const input = params["arguments"];
+    const json = JSON.stringify(input);
+    const argumentHash = json === undefined ? undefined : hashOfValue(json);
+    const turn = `${this.#connectionId} ${toolName} ${argumentHash}`;
+    const continuedFrom = this.#recorder.continuedFrom(params, turn);
+    if (result?.["resultType"] === "input_required") this.#recorder.asked(result, turn, handle.id);
+    return {
+      ...trace,
+      definitionHash,
+      continuedFrom,
+      ...(json !== undefined && { argumentHash, ...detailsOfArguments(input, json) }),
+      ...(result && this.#detailsOfResult(toolName, result)),
+    };
+  }
+
+  #detailsOfResult(toolName: string, result: JsonObject) {
     const { bytes, tokens, contentTypes } = sizeOfResult(result);
-    if (outcome.status === "input_required") this.#recorder.asked(result, this.#connectionId, call);
-    this.#end(call, outcome, {
+    return {
       outputBytes: bytes,
       outputTokens: tokens,
       tokenMethod: TOKEN_METHOD,
       outputContentTypes: contentTypes,
-      result: this.#recorder.payload(result, call.toolName, "result"),
-    });
+      result: this.#recorder.payload(result, toolName, "result"),
+    };
   }
+}
 
-  #end(call: Call, outcome: Outcome, details = {}): void {
-    call.handle.end({ ...details, ...outcome });
-    this.#recorder.ended(outcome.status);
-  }
+function detailsOfArguments(input: unknown, json: string) {
+  const { bytes, tokens } = sizeOfText(json);
+  return {
+    argumentShapeHash: hashOfShape(input),
+    inputBytes: bytes,
+    inputTokens: tokens,
+    tokenMethod: TOKEN_METHOD,
+  };
 }
 
 function keyOf(direction: Direction, id: RequestId): string {

@@ -104,28 +104,16 @@ export class Recorder {
     return this.#definitions.get(toolName);
   }
 
-  /** A call was answered by a question (MCP 2026-07-28, `input_required`). */
-  asked(
-    result: JsonObject,
-    connectionId: string,
-    call: { handle: { id: string }; toolName: string; argumentHash: string | undefined },
-  ): void {
-    const state = textAt(result, "requestState");
-    const key = state ?? `${connectionId} ${call.toolName} ${call.argumentHash}`;
-    remember(this.#questions, key, call.handle.id);
+  /** A call was answered by a question (MCP 2026-07-28, `input_required`); `turn` tells it from others. */
+  asked(question: JsonObject, turn: string, callId: string): void {
+    remember(this.#questions, textAt(question, "requestState") ?? turn, callId);
   }
 
-  /** The id of the call whose question a request answers; by its state, which may come over another connection. */
-  continuedFrom(
-    params: JsonObject,
-    connectionId: string,
-    toolName: string,
-    argumentHash: string | undefined,
-  ): string | undefined {
+  /** The id of the call whose question a request answers: by its state, which may come over another connection. */
+  continuedFrom(params: JsonObject, turn: string): string | undefined {
     const state = textAt(params, "requestState");
     if (state === undefined && params["inputResponses"] === undefined) return undefined;
-    const key = state ?? `${connectionId} ${toolName} ${argumentHash}`;
-    return this.#questions.get(key);
+    return this.#questions.get(state ?? turn);
   }
 
   /** What of a payload may be stored: nothing, unless payloads are captured. */

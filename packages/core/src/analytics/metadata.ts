@@ -1,6 +1,6 @@
 import { z, ZodError } from "zod";
 import { toJsonText } from "./json.ts";
-import { MAX_NAME_LENGTH, type SessionStart, cut, name } from "./row.ts";
+import { type CallDetails, MAX_NAME_LENGTH, type SessionStart, cut, name } from "./row.ts";
 import { CONTENT_TYPES, SESSION_KINDS, TOOL_CALL_STATUSES } from "./schema.ts";
 
 /** Longest stored JSON text of a tool's definition, in UTF-16 code units. */
@@ -71,8 +71,22 @@ export const toolCallMetadataSchema = z.object({
   attributes,
 });
 
-/** What a caller says of a call that was started when it ends. */
-export const toolCallEndSchema = toolCallMetadataSchema.partial();
+/** What a call needs to be followed while it runs. */
+const calledToolSchema = toolCallMetadataSchema.pick({ toolName: true });
+
+/** What names a call, its session and its parties; all of them texts. */
+const NAMING = [
+  "sessionId",
+  "traceId",
+  "parentSpanId",
+  "definitionHash",
+  "clientName",
+  "clientVersion",
+  "serverName",
+  "serverVersion",
+  "protocolVersion",
+  "transport",
+] as const satisfies readonly (keyof ToolCallMetadata)[];
 
 /** What a caller says of a session; every field may be missing. */
 export const sessionDetailsSchema = z.object({
@@ -140,6 +154,58 @@ export function toCallDetails<Call extends Payloads>(
     arguments: text(call.arguments),
     result: text(call.result),
     attributes: toJsonText(call.attributes, MAX_ATTRIBUTES_LENGTH) ?? undefined,
+  };
+}
+
+/**
+ * What is kept of a call while it runs, in case that it never ends: its names and its payloads. The tool waits
+ * for it, so it is not the schema that looks at them (it takes six times as long); the call's end is validated.
+ * Throws if the call has no tool.
+ */
+export function toStartDetails(
+  call: Omit<ToolCallMetadata, "durationMs">,
+  recordedAt: number,
+  policy: PayloadPolicy,
+): CallDetails {
+  const { toolName } = calledToolSchema.parse(call);
+  const { requestId, startedAt: begunAt } = call;
+  const isId = typeof requestId === "string" || Number.isFinite(requestId);
+  const isTime = startedAt.safeParse(begunAt).success;
+  const details: { -readonly [Key in keyof CallDetails]: CallDetails[Key] } = {
+    toolName,
+    startedAt: isTime && begunAt !== undefined ? begunAt : recordedAt,
+    durationMs: 0,
+    status: "abandoned",
+    requestId: isId ? requestId : undefined,
+  };
+  for (const key of NAMING) {
+    const value: unknown = call[key];
+    if (typeof value === "string") details[key] = value;
+  }
+  if (hasNoPayloads(call)) return details;
+  const { arguments: input, result, attributes: others } = toCallDetails(call, policy);
+  return { ...details, arguments: input, result, attributes: others };
+}
+
+/** A call as its start and its end say it, the later word over the earlier, validated. */
+export function toEndedCall(
+  started: Partial<ToolCallMetadata>,
+  kept: CallDetails,
+  end: Partial<ToolCallMetadata>,
+  policy: PayloadPolicy,
+): CallDetails {
+  const said = Object.entries(end).filter(([, value]) => value !== undefined);
+  const call = toolCallMetadataSchema.parse({
+    ...started,
+    startedAt: kept.startedAt,
+    ...Object.fromEntries(said),
+  });
+  const { arguments: input, result, attributes: others, ...details } = toCallDetails(call, policy);
+  return {
+    ...details,
+    arguments: input ?? kept.arguments,
+    result: result ?? kept.result,
+    attributes: others ?? kept.attributes,
   };
 }
 

@@ -12,10 +12,11 @@ import {
   sessionIdSchema,
   sessionReasonSchema,
   toCallDetails,
+  toEndedCall,
   toSeenDefinition,
   toSessionEnd,
   toSessionStart,
-  toolCallEndSchema,
+  toStartDetails,
   toolCallMetadataSchema,
   toolDefinitionSchema,
 } from "./metadata.ts";
@@ -39,8 +40,11 @@ export interface ToolCallHandle {
   /**
    * Records the call, with the time since its start as its duration. Returns at once and never throws.
    * The first end counts; others do nothing.
+   * @param details Or a function that says them: it is asked as soon as the event loop is free, at the latest
+   * when the process ends. Whoever waits for the tool does not wait for it; a process that is killed before
+   * leaves the call as `abandoned`.
    */
-  end(details?: ToolCallEnd): void;
+  end(details?: ToolCallEnd | (() => ToolCallEnd)): void;
 }
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
@@ -49,6 +53,8 @@ const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
 const MAX_IN_FLIGHT = 10_000;
 
 interface InFlight {
+  /** What was said of it but its payloads, which are in `details`. */
+  readonly metadata: Partial<ToolCallMetadata>;
   readonly details: CallDetails;
   readonly recordedAt: number;
   /** By the monotonic clock. */
@@ -80,6 +86,8 @@ export class TelemetryService implements AsyncDisposable {
     shut_down: 0,
     shutdown_timeout: 0,
   };
+  /** Ends of calls whose details are still to be asked for. */
+  readonly #postponed: (() => void)[] = [];
   #written = 0;
   #leftInJournal = 0;
   #failedFlushes = 0;
@@ -150,8 +158,12 @@ export class TelemetryService implements AsyncDisposable {
     return {
       id,
       end: (details = {}) => {
-        if (call) this.#end(id, call, details);
+        if (!call) return;
+        const ended = call;
         call = undefined;
+        const durationMs = performance.now() - ended.since;
+        if (typeof details !== "function") this.#end(id, ended, durationMs, () => details);
+        else this.#later(() => this.#end(id, ended, durationMs, details));
       },
     };
   }
@@ -188,7 +200,9 @@ export class TelemetryService implements AsyncDisposable {
    * write failed (`failed`; it stays in memory and is tried again). Never rejects.
    */
   flush(): Promise<FlushResult> {
-    return this.#config.enabled ? this.#pipeline.flush() : Promise.resolve(NOTHING_TO_FLUSH);
+    if (!this.#config.enabled) return Promise.resolve(NOTHING_TO_FLUSH);
+    this.#catchUp();
+    return this.#pipeline.flush();
   }
 
   /**
@@ -248,13 +262,13 @@ export class TelemetryService implements AsyncDisposable {
   #start(id: string, recordedAt: number, metadata: ToolCallStart): InFlight | undefined {
     const since = performance.now();
     try {
-      const start = { startedAt: recordedAt, ...metadata, durationMs: 0, status: "abandoned" };
-      const valid = toolCallMetadataSchema.parse(start);
-      if (valid.sessionId) this.#hasSessions = true;
-      const call = { details: toCallDetails(valid, this.#config), recordedAt, since };
+      const details = toStartDetails(metadata, recordedAt, this.#config);
+      if (details.sessionId) this.#hasSessions = true;
+      const { arguments: _input, result: _result, attributes: _attributes, ...said } = metadata;
+      const call = { metadata: said, details, recordedAt, since };
       if (this.#inFlight.size < MAX_IN_FLIGHT) {
         this.#inFlight.set(id, call);
-        this.#pipeline.open(id, encodeCall(id, recordedAt, call.details));
+        this.#pipeline.open(id, encodeCall(id, recordedAt, details));
       }
       return call;
     } catch (error) {
@@ -263,18 +277,25 @@ export class TelemetryService implements AsyncDisposable {
     }
   }
 
-  #end(id: string, { details, recordedAt, since }: InFlight, end: ToolCallEnd): void {
+  /** Does a part of the work when nobody waits for it. */
+  #later(work: () => void): void {
+    this.#postponed.push(work);
+    if (this.#postponed.length === 1) setImmediate(() => this.#catchUp());
+  }
+
+  #catchUp(): void {
+    for (const work of this.#postponed.splice(0)) work();
+  }
+
+  #end(
+    id: string,
+    { metadata, details, recordedAt }: InFlight,
+    durationMs: number,
+    end: () => ToolCallEnd,
+  ): void {
     const begunAt = Bun.nanoseconds();
     try {
-      const durationMs = performance.now() - since;
-      const said = toCallDetails(toolCallEndSchema.parse(end), this.#config);
-      const known = Object.entries(said).filter(([, value]) => value !== undefined);
-      const call: CallDetails = {
-        ...details,
-        durationMs,
-        status: "success",
-        ...Object.fromEntries(known),
-      };
+      const call = toEndedCall(metadata, details, { durationMs, ...end() }, this.#config);
       this.#accept(encodeCall(id, recordedAt, call));
     } catch (error) {
       this.#refuse("the end of a tool call", error);
@@ -302,6 +323,7 @@ export class TelemetryService implements AsyncDisposable {
 
   /** The calls in flight, as abandoned; and the end of the open sessions. */
   #lastLines(): readonly string[] {
+    this.#catchUp();
     const now = performance.now();
     const lines = [...this.#inFlight].map(([id, { details, recordedAt, since }]) =>
       encodeCall(id, recordedAt, { ...details, durationMs: now - since }),

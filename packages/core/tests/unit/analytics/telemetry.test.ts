@@ -436,6 +436,52 @@ describe("calls in flight", () => {
     ]);
   });
 
+  test("say the details of their end when the loop is free, with the duration of the end", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const call = telemetry.startToolCall({ toolName: "echo" });
+    jest.advanceTimersByTime(10);
+    let asked = 0;
+    call.end(() => {
+      asked += 1;
+      return { status: "error" };
+    });
+    expect(telemetry.stats).toMatchObject({ inFlight: 1, accepted: 0 });
+    jest.advanceTimersByTime(500);
+    await turn();
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, accepted: 1 });
+    await telemetry.flush();
+    expect(stored(db)).toMatchObject([{ status: "error", durationMs: 10 }]);
+    expect(asked).toBe(1);
+  });
+
+  test.each(["flush", "shutdown"] as const)("say them before %s()", async (how) => {
+    const { db, telemetry } = serviceOnSqlite();
+    telemetry.startToolCall({ toolName: "echo" }).end(() => ({ outputBytes: 5 }));
+    telemetry.startToolCall({ toolName: "bad" }).end(() => {
+      throw new Error("cannot say");
+    });
+    await telemetry[how]();
+    expect(stored(db)).toMatchObject([{ toolName: "echo", status: "success" }]);
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, dropped: { invalid: 1 } });
+  });
+
+  test("that are abandoned keep their names and payloads", async () => {
+    const { db, telemetry } = serviceOnSqlite({ capturePayloads: true });
+    const names = { toolName: "slow", requestId: 0, clientName: "claude", traceId: "a".repeat(32) };
+    telemetry.startToolCall({ ...names, startedAt: 5, arguments: { q: 1 }, attributes: { a: 1 } });
+    await telemetry.shutdown();
+    expect(db.select().from(toolCalls).all()).toMatchObject([
+      {
+        ...names,
+        requestId: "0",
+        startedAt: 5,
+        status: "abandoned",
+        arguments: { q: 1 },
+        attributes: { a: 1 },
+      },
+    ]);
+  });
+
   test("are abandoned when the service is shut down; a later end is ignored and counted", async () => {
     const { db, telemetry } = serviceOnSqlite();
     const call = telemetry.startToolCall({ toolName: "slow", sessionId: "s" });
