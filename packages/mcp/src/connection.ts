@@ -5,6 +5,7 @@ import {
   type Identity,
   type TraceContext,
   identityOfInitialize,
+  identityOfInitialized,
   identityOfRequest,
   identityOfResult,
   traceContext,
@@ -136,17 +137,22 @@ export class Connection {
     const pending = this.#pending.get(key);
     if (!pending) return;
     this.#pending.delete(key);
-    const result = objectAt(message, "result");
     const isResult = isObject(message["result"]);
+    const result = objectAt(message, "result");
+    if (isResult) this.#learnServer(pending.method, result);
     if (pending.call) {
       if (isResult) this.#end(pending.call, outcomeOfResult(result, pending.call), result);
       else this.#end(pending.call, outcomeOfError(objectAt(message, "error"), pending.call));
-    } else if (!isResult) return;
-    else if (pending.method === "tools/list") this.#onListed(result);
-    else {
-      this.#identity = { ...this.#identity, ...identityOfResult(result) };
-      this.#recorder.sawServer(this.#identity);
-    }
+    } else if (pending.method === "tools/list") this.#onListed(result);
+  }
+
+  /** Servers name themselves once in 2025, and in the `_meta` of each result in 2026. */
+  #learnServer(method: string, result: JsonObject): void {
+    if (method !== "initialize" && this.#recorder.knowsServer) return;
+    const identity =
+      method === "initialize" ? identityOfInitialized(result) : identityOfResult(result);
+    this.#identity = { ...this.#identity, ...identity };
+    this.#recorder.sawServer(identity);
   }
 
   #onCancelled(direction: Direction, params: JsonObject): void {
@@ -245,6 +251,8 @@ export class Connection {
     if (result?.["resultType"] === "input_required") this.#recorder.asked(result, turn, handle.id);
     return {
       ...trace,
+      // The server may have told its name with the answer.
+      ...this.#recorder.complete({}),
       definitionHash,
       continuedFrom,
       ...(json !== undefined && { argumentHash, ...detailsOfArguments(input, json) }),

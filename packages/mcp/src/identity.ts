@@ -21,11 +21,18 @@ export function identityOfInitialize(params: JsonObject): Identity {
   });
 }
 
-/** What the answer to `initialize` or `server/discover` says, or the `_meta` of any result of 2026-07-28. */
+/** What the answer to `initialize` says. */
+export function identityOfInitialized(result: JsonObject): Identity {
+  return withoutUnknown({
+    ...serverOf(result["serverInfo"]),
+    protocolVersion: textAt(result, "protocolVersion"),
+  });
+}
+
+/** What the `_meta` of any result says (MCP 2026-07-28). */
 export function identityOfResult(result: JsonObject): Identity {
-  const meta = objectAt(objectAt(result, "_meta"), "io.modelcontextprotocol/serverInfo");
-  const info = { ...objectAt(result, "serverInfo"), ...meta };
-  return withoutUnknown({ ...serverOf(info), protocolVersion: textAt(result, "protocolVersion") });
+  const info = objectAt(objectAt(result, "_meta"), "io.modelcontextprotocol/serverInfo");
+  return withoutUnknown(serverOf(info));
 }
 
 /**

@@ -1,8 +1,10 @@
 import { containLogger, stderrLogger } from "@toolmeter/core";
 import { type InstrumentOptions, Instrumentation } from "./instrumentation.ts";
 import { before, isTapped, markTapped, tap } from "./tap.ts";
+import type { Identity } from "./identity.ts";
 import {
   type Protocol,
+  type TargetKind,
   headersOf,
   identityOf,
   isFactory,
@@ -30,7 +32,7 @@ export function instrument<Target>(target: Target, options: InstrumentOptions = 
   const logger = containLogger(options.logger ?? stderrLogger);
   try {
     const kind = kindOf(target);
-    if (kind !== undefined) return attach(target, new Instrumentation(kind, options));
+    if (kind !== undefined) return attach(target, instrumentationFor(target, kind, options));
     logger.warn(
       `Expected an McpServer, a Server, a Client, a transport or a function that makes servers, got ${describe(target)}. It is left alone, and nothing is recorded.`,
     );
@@ -50,6 +52,36 @@ export function instrumentation(target: object): Instrumentation | undefined {
 /** Makes the handle of a target known. */
 export function register(target: object, made: Instrumentation): void {
   instrumentations.set(target, made);
+}
+
+/** What servers of the same name and options share, so that one a request is one in the report. */
+const shared: {
+  readonly options: InstrumentOptions;
+  readonly identity: Identity;
+  readonly kind: TargetKind;
+  readonly made: Instrumentation;
+}[] = [];
+/** Options that differ every time (a function made on the spot) share nothing: they must not fill memory. */
+const MAX_SHARED = 100;
+
+function instrumentationFor(
+  target: unknown,
+  kind: TargetKind,
+  options: InstrumentOptions,
+): Instrumentation {
+  const protocol = protocolOf(target);
+  if (!protocol) return new Instrumentation(kind, options);
+  const identity = identityOf(protocol);
+  const found = shared.find(
+    (other) =>
+      other.kind === kind &&
+      Bun.deepEquals(other.identity, identity) &&
+      Bun.deepEquals(other.options, options),
+  );
+  if (found) return found.made;
+  const made = new Instrumentation(kind, options);
+  if (shared.length < MAX_SHARED) shared.push({ options, identity, kind, made });
+  return made;
 }
 
 function attach<Target>(target: Target, made: Instrumentation): Target {

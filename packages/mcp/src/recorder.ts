@@ -76,6 +76,10 @@ export class Recorder {
     this.#calls.set(status, (this.#calls.get(status) ?? 0) + 1);
   }
 
+  get knowsServer(): boolean {
+    return this.#server.serverName !== undefined;
+  }
+
   sawServer({ serverName, serverVersion }: Identity): void {
     if (serverName) this.#server = { serverName, serverVersion };
   }

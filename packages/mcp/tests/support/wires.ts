@@ -125,7 +125,10 @@ export function httpWire(url: string): Wire {
         const events = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
         rest = events.pop() ?? "";
         for (const event of events) {
-          const data = /^data: (.+)$/m.exec(event)?.[1];
+          const data = event
+            .split("\n")
+            .find((line) => line.startsWith("data: "))
+            ?.slice(6);
           if (data) log.add(`${response.status} ${type} ${event}`, JSON.parse(data));
         }
       }
