@@ -30,6 +30,10 @@ export interface Place {
   readonly session: "connection" | "session" | "none";
   /** Whether the client's name reaches the request: a stateless server of 2025 never sees it again. */
   readonly isAnonymous?: boolean;
+  /** How a client withdraws a call: by a notification, or, over HTTP, by no more than going away. */
+  readonly cancel: "notification" | "disconnect";
+  /** How a call ends whose client goes away. */
+  readonly disconnect: "cancelled disconnected" | "abandoned -";
   /** Starts the server, with a file to record into or without instrumentation. */
   serve(path: string | undefined): Promise<Served>;
 }
@@ -44,6 +48,8 @@ function inMemory(kind: ServerKind): Place {
     era: "2025-11-25",
     transport: "in_memory",
     session: "connection",
+    cancel: "notification",
+    disconnect: "cancelled disconnected",
     async serve(path) {
       const servers: object[] = [];
       return {
@@ -71,6 +77,9 @@ export function stdio(kind: string, era: Era, how = "instrumented"): Place {
     era,
     transport: "stdio",
     session: "connection",
+    cancel: "notification",
+    // SDK 1 does not notice the end of its input; the process ends by itself.
+    disconnect: how === "auto" || kind.startsWith("v1") ? "abandoned -" : "cancelled disconnected",
     async serve(path) {
       const wires: ReturnType<typeof stdioWire>[] = [];
       const auto = join(import.meta.dir, "../../src/auto.ts");
@@ -104,9 +113,12 @@ function http(kind: ServerKind, isStateful: boolean): Place {
     transport: "streamable_http",
     session: isStateful ? "session" : "none",
     isAnonymous: !isStateful,
+    cancel: isStateful ? "notification" : "disconnect",
+    // In a session a client that loses its stream may come back for the answer.
+    disconnect: isStateful ? "abandoned -" : "cancelled disconnected",
     async serve(path) {
       const Transport = kind.startsWith("v1") ? HttpV1 : WebStandardStreamableHTTPServerTransport;
-      const transports = new Map<string, { handleRequest(request: Request): Promise<Response> }>();
+      const transports = new Map<string, HttpTransport>();
       const last: { server?: object } = {};
       let count = 0;
       const open = async (sessionId: string | undefined) => {
@@ -121,7 +133,11 @@ function http(kind: ServerKind, isStateful: boolean): Place {
       };
       return serveHttp(
         async (request) => {
-          if (!isStateful) return (await open(undefined)).handleRequest(request);
+          if (!isStateful) {
+            const transport = await open(undefined);
+            request.signal.addEventListener("abort", () => void transport.close());
+            return transport.handleRequest(request);
+          }
           const known = transports.get(request.headers.get("mcp-session-id") ?? "");
           if (known) return known.handleRequest(request);
           count += 1;
@@ -144,6 +160,8 @@ function mcpHandler(era: Era): Place {
     transport: "streamable_http",
     session: "none",
     isAnonymous: era === "2025-11-25",
+    cancel: "disconnect",
+    disconnect: "cancelled disconnected",
     async serve(path) {
       const make = () => SERVERS["v2 McpServer"]();
       const factory = path ? instrument(make, { path }) : make;
@@ -154,6 +172,11 @@ function mcpHandler(era: Era): Place {
       );
     },
   };
+}
+
+interface HttpTransport {
+  handleRequest(request: Request): Promise<Response>;
+  close(): Promise<void>;
 }
 
 async function serveHttp(

@@ -15,57 +15,87 @@ export interface Wire {
 
 export type Era = "2025-11-25" | "2026-07-28";
 
-const CLIENT = { name: "test-client", version: "9.9" };
+/** What a client of an era says, one message after the other. */
+export class Conversation {
+  readonly #wire: Wire;
+  readonly #era: Era;
+  readonly #client: { readonly name: string; readonly version: string };
 
-/** Has the conversation and returns what the client saw. */
-export async function converse(wire: Wire, era: Era): Promise<readonly string[]> {
-  const isModern = era === "2026-07-28";
-  const envelope = isModern
-    ? {
-        "io.modelcontextprotocol/protocolVersion": era,
-        "io.modelcontextprotocol/clientInfo": CLIENT,
-        "io.modelcontextprotocol/clientCapabilities": {},
-      }
-    : {};
-  const send = (id: string | number, method: string, params: JsonObject = {}) => {
+  constructor(wire: Wire, era: Era, clientName = "test-client") {
+    this.#wire = wire;
+    this.#era = era;
+    this.#client = { name: clientName, version: "9.9" };
+  }
+
+  /** The handshake, where the era has one. */
+  async begin(): Promise<void> {
+    if (this.#era === "2026-07-28") return;
+    const clientInfo = this.#client;
+    await this.request("init", "initialize", {
+      protocolVersion: this.#era,
+      capabilities: {},
+      clientInfo,
+    });
+    this.#wire.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+  }
+
+  send(id: string | number, method: string, params: JsonObject = {}): void {
+    const envelope = this.#era === "2026-07-28" && {
+      "io.modelcontextprotocol/protocolVersion": this.#era,
+      "io.modelcontextprotocol/clientInfo": this.#client,
+      "io.modelcontextprotocol/clientCapabilities": { elicitation: {} },
+    };
     const meta = { ...envelope, ...(params["_meta"] as object | undefined) };
     const hasMeta = Object.keys(meta).length > 0;
-    wire.send({
-      jsonrpc: "2.0",
-      id,
-      method,
-      params: { ...params, ...(hasMeta && { _meta: meta }) },
-    });
-  };
-  const request = async (id: string | number, method: string, params?: JsonObject) => {
-    send(id, method, params);
-    await wire.answer(id);
-  };
-  const call = (id: string | number, name: string, more: JsonObject = {}) =>
-    request(id, "tools/call", { name, ...more });
-
-  if (!isModern) {
-    const params = { protocolVersion: era, capabilities: {}, clientInfo: CLIENT };
-    await request("init", "initialize", params);
-    wire.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    const all = { ...params, ...(hasMeta && { _meta: meta }) };
+    this.#wire.send({ jsonrpc: "2.0", id, method, params: all });
   }
-  await request("list", "tools/list");
-  await call(0, "echo", { arguments: { text: "hi" } });
-  await call("0", "echo", {
+
+  async request(id: string | number, method: string, params?: JsonObject): Promise<void> {
+    this.send(id, method, params);
+    await this.#wire.answer(id);
+  }
+
+  call(id: string | number, name: string, more: JsonObject = {}): Promise<void> {
+    return this.request(id, "tools/call", { name, ...more });
+  }
+
+  /** A call that is not answered until it is cancelled; resolves when the tool runs. */
+  async callWait(id: number): Promise<void> {
+    this.send(id, "tools/call", { name: "wait" });
+    await this.call(`after ${id}`, "echo", { arguments: { text: "hi" } });
+  }
+
+  cancel(requestId: number, reason: string): void {
+    this.#wire.send({
+      jsonrpc: "2.0",
+      method: "notifications/cancelled",
+      params: { requestId, reason },
+    });
+  }
+}
+
+/** Has a call end in every way that needs no cancelling, and returns what the client saw. */
+export async function converse(wire: Wire, era: Era): Promise<readonly string[]> {
+  const client = new Conversation(wire, era);
+  await client.begin();
+  await client.request("list", "tools/list");
+  await client.call(0, "echo", { arguments: { text: "hi" } });
+  await client.call("0", "echo", {
     arguments: { text: "hi" },
     _meta: { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" },
   });
-  await call(1, "fail_softly");
-  await call(2, "throw");
-  await call(3, "no_such_tool");
-  await call(4, "off");
-  await call(5, "echo", { arguments: { text: 7 } });
-  await request(6, "tools/call", { arguments: {} });
-  await call(7, "structured");
-  await call(8, "invalid_output");
-  await call(9, "large");
-  await call(10, "multibyte");
-  await call(11, "progress", { _meta: { progressToken: "p" } });
+  await client.call(1, "fail_softly");
+  await client.call(2, "throw");
+  await client.call(3, "no_such_tool");
+  await client.call(4, "off");
+  await client.call(5, "echo", { arguments: { text: 7 } });
+  await client.request(6, "tools/call", { arguments: {} });
+  await client.call(7, "structured");
+  await client.call(8, "invalid_output");
+  await client.call(9, "large");
+  await client.call(10, "multibyte");
+  await client.call(11, "progress", { _meta: { progressToken: "p" } });
   return wire.log;
 }
 
