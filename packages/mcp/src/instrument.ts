@@ -1,5 +1,6 @@
 import { containLogger, stderrLogger } from "@toolmeter/core";
 import { type InstrumentOptions, Instrumentation } from "./instrumentation.ts";
+import { sameOptions } from "./service.ts";
 import { before, isTapped, markTapped, tap } from "./tap.ts";
 import type { Identity } from "./identity.ts";
 import {
@@ -28,7 +29,8 @@ const instrumentations = new WeakMap<object, Instrumentation>();
  * instrument twice is to instrument once. Connect afterwards: of a connection that is open already, the
  * client's name is not known. Never throws; what it does not recognise it returns untouched, after a warning.
  */
-export function instrument<Target>(target: Target, options: InstrumentOptions = {}): Target {
+export function instrument<Target>(target: Target, options?: InstrumentOptions): Target;
+export function instrument(target: unknown, options: InstrumentOptions = {}): unknown {
   const logger = containLogger(options.logger ?? stderrLogger);
   try {
     const kind = kindOf(target);
@@ -76,7 +78,7 @@ function instrumentationFor(
     (other) =>
       other.kind === kind &&
       Bun.deepEquals(other.identity, identity) &&
-      Bun.deepEquals(other.options, options),
+      sameOptions(other.options, options),
   );
   if (found) return found.made;
   const made = new Instrumentation(kind, options);
@@ -84,7 +86,7 @@ function instrumentationFor(
   return made;
 }
 
-function attach<Target>(target: Target, made: Instrumentation): Target {
+function attach(target: unknown, made: Instrumentation): unknown {
   const protocol = protocolOf(target);
   if (protocol) attachToProtocol(protocol, made);
   else if (isTransport(target)) attachToTransport(target, made);
@@ -123,10 +125,10 @@ function attachToTransport(transport: unknown, made: Instrumentation, protocol?:
 }
 
 /** A function cannot be changed in place: this one calls it and instruments what it makes. */
-function instrumentedFactory<Factory extends (...args: unknown[]) => unknown>(
-  factory: Factory,
+function instrumentedFactory(
+  factory: (...args: unknown[]) => unknown,
   made: Instrumentation,
-): Factory {
+): (...args: unknown[]) => unknown {
   const attachToProduct = (product: unknown): unknown => {
     const protocol = protocolOf(product);
     made.recorder.guard(() => {
@@ -135,12 +137,12 @@ function instrumentedFactory<Factory extends (...args: unknown[]) => unknown>(
     });
     return product;
   };
-  const wrapped = new Proxy(factory, {
-    apply(target, self, args) {
-      const product: unknown = Reflect.apply(target, self, args);
-      return product instanceof Promise ? product.then(attachToProduct) : attachToProduct(product);
-    },
-  });
+  const wrapped = function (this: unknown, ...args: unknown[]): unknown {
+    const product: unknown = Reflect.apply(factory, this, args);
+    return product instanceof Promise ? product.then(attachToProduct) : attachToProduct(product);
+  };
+  for (const name of ["name", "length"])
+    Object.defineProperty(wrapped, name, { value: Reflect.get(factory, name), configurable: true });
   markTapped(wrapped);
   register(wrapped, made);
   return wrapped;
@@ -149,6 +151,10 @@ function instrumentedFactory<Factory extends (...args: unknown[]) => unknown>(
 function describe(value: unknown): string {
   if (typeof value === "function") return `the class ${value.name}`;
   if (typeof value !== "object" || value === null) return String(value);
-  const name: unknown = Reflect.get(value, "constructor");
-  return typeof name === "function" ? `an object of ${name.name}` : "an object";
+  try {
+    const constructor: unknown = Reflect.get(value, "constructor");
+    return typeof constructor === "function" ? `an object of ${constructor.name}` : "an object";
+  } catch {
+    return "an object";
+  }
 }

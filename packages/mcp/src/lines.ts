@@ -24,8 +24,8 @@ export class LineSplitter {
       this.#keep(chunk.subarray(start, end));
       this.#endLine();
     }
-    // A copy: whoever made the chunk may use its memory again.
-    if (start < chunk.length) this.#keep(chunk.slice(start));
+    // A copy, which `slice` of a Buffer is not: whoever made the chunk may use its memory again.
+    if (start < chunk.length) this.#keep(new Uint8Array(chunk.subarray(start)));
   }
 
   #keep(part: Uint8Array): void {
@@ -39,10 +39,10 @@ export class LineSplitter {
 
   #endLine(): void {
     const parts = this.#parts;
-    const isWhole = !this.#skips;
+    const isWhole = !this.#skips && this.#length > 0;
     this.#parts = [];
     this.#length = 0;
     this.#skips = false;
-    if (isWhole && parts.length > 0) this.#onLine(Buffer.concat(parts).toString());
+    if (isWhole) this.#onLine(Buffer.concat(parts).toString());
   }
 }

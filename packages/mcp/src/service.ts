@@ -86,9 +86,21 @@ const services: Service[] = [];
 
 /** The service of these options: one for all who have the same, so that a server a request costs no file a request. */
 export function sharedService(options: ServiceOptions): Service {
-  const found = services.find((service) => Bun.deepEquals(service.options, options));
+  const found = services.find(
+    (service) =>
+      service.options.path === options.path && sameOptions(service.options.config, options.config),
+  );
   if (found) return found;
   const made = new Service(options);
   services.push(made);
   return made;
+}
+
+/** Whether two say the same: lists and limits are compared, loggers and functions must be the same one. */
+export function sameOptions(one: object, other: object): boolean {
+  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...keys].every((key) => {
+    const [a, b]: unknown[] = [Reflect.get(one, key), Reflect.get(other, key)];
+    return Object.is(a, b) || (["redactKeys", "retention"].includes(key) && Bun.deepEquals(a, b));
+  });
 }

@@ -5,10 +5,10 @@ import { PLACES, type Place } from "../support/places.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { Conversation, converse, expectedCalls } from "../support/transcript.ts";
 
-async function conversation({ serve, era }: Place, path?: string): Promise<readonly string[]> {
-  const server = await serve(path);
+async function conversation(place: Place, path?: string): Promise<readonly string[]> {
+  const server = await place.serve(path);
   const wire = await server.connect();
-  const seen = [...(await converse(wire, era))];
+  const seen = [...(await converse(wire, place.era))];
   await wire.disconnect();
   await server.close();
   return seen;
@@ -110,14 +110,13 @@ describe.each(PLACES.map((place) => [place.name, place] as const))("%s", (_name,
     for (const { wire } of clients) await wire.disconnect();
     await server.close();
     const { calls, sessions } = ledger(path);
-    const told = calls.map(({ clientName, requestId, inputBytes }) => [
-      place.isAnonymous ? "?" : clientName,
-      requestId,
-      inputBytes,
-    ]);
+    const name = (known: string | null) => (place.isAnonymous ? "?" : known);
+    const told = calls.map(
+      (call) => `${name(call.clientName)} ${call.requestId} ${call.inputBytes}`,
+    );
     const expected = [0, 1, 2].flatMap((id) => [
-      [place.isAnonymous ? "?" : "one", String(id), 21],
-      [place.isAnonymous ? "?" : "two", String(id), 31],
+      `${name("one")} ${id} 21`,
+      `${name("two")} ${id} 31`,
     ]);
     expect(told.toSorted()).toEqual(expected.toSorted());
     expect(sessions).toHaveLength(place.session === "none" ? 0 : 2);

@@ -60,7 +60,7 @@ function inMemory(kind: ServerKind): Place {
           const pair = kind.startsWith("v1") ? InMemoryV1 : InMemoryTransport;
           const [near, far] = pair.createLinkedPair();
           await server.connect(far);
-          return memoryWire(near as never);
+          return memoryWire(near);
         },
         close: async () => {
           for (const server of servers) await instrumentation(server)?.shutdown();

@@ -34,10 +34,10 @@ function mcpServerV1(): McpServerV1 {
   const server = new McpServerV1(INFO);
   for (const name of NAMES) {
     const run = TOOLS[name];
-    server.registerTool(name, schemas(name), (async (...args: unknown[]) => {
+    server.registerTool(name, schemas(name), async (...args: unknown[]) => {
       const extra = args.at(-1) as Parameters<typeof contextV1>[0];
       return run(args[0] as { text: string }, contextV1(extra));
-    }) as never);
+    });
   }
   server.registerTool("off", {}, () => ({ content: [] })).disable();
   return server;
@@ -128,5 +128,5 @@ export interface AnyServer {
 }
 
 export function makeServer(kind: ServerKind): AnyServer {
-  return SERVERS[kind]() as unknown as AnyServer;
+  return SERVERS[kind]();
 }

@@ -52,7 +52,7 @@ export function stdioWire(
   readonly done: Promise<string>;
 } {
   const log = new Log();
-  const process_ = Bun.spawn([...command], {
+  const child = Bun.spawn([...command], {
     env: { ...process.env, ...env },
     stdin: "pipe",
     stdout: "pipe",
@@ -61,25 +61,25 @@ export function stdioWire(
   const done = (async () => {
     let rest = "";
     const decoder = new TextDecoder();
-    for await (const chunk of process_.stdout) {
+    for await (const chunk of child.stdout) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) log.add(line, JSON.parse(line));
     }
-    await process_.exited;
-    return process_.stderr.text();
+    await child.exited;
+    return child.stderr.text();
   })();
   return {
-    process: process_,
+    process: child,
     done,
     send(message) {
-      void process_.stdin.write(`${JSON.stringify(message)}\n`);
-      void process_.stdin.flush();
+      void child.stdin.write(`${JSON.stringify(message)}\n`);
+      void child.stdin.flush();
     },
     answer: (id) => log.answer(id),
     log: log.lines,
     async disconnect() {
-      await process_.stdin.end();
+      await child.stdin.end();
       await done;
     },
   };
