@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import type { ToolRequest } from "./recorded-session.ts";
-import type { ServerName } from "./servers.ts";
+import type { RecordedBy, ServerName } from "./servers.ts";
 
 /** A call to make, and how its client loses patience. */
-export interface PlannedCall extends ToolRequest {
+export interface PlannedCall {
+  readonly name: string;
+  readonly arguments?: Record<string, unknown>;
   readonly cancelAfterMs?: number;
   readonly timeoutMs?: number;
 }
@@ -12,14 +13,20 @@ export interface PlannedCall extends ToolRequest {
 export interface PlannedServer {
   readonly name: ServerName;
   readonly args: readonly string[];
+  readonly recordedBy: RecordedBy;
   readonly calls: readonly PlannedCall[];
 }
 
 /** A day in the life of two servers: mostly well, not always. `directory` is theirs to write in. */
 export function plan(directory: string): readonly PlannedServer[] {
   return [
-    { name: "everything", args: ["stdio"], calls: EVERYTHING_CALLS },
-    { name: "filesystem", args: [directory], calls: filesystemCalls(directory) },
+    { name: "everything", args: ["stdio"], recordedBy: "auto", calls: EVERYTHING_CALLS },
+    {
+      name: "filesystem",
+      args: [directory],
+      recordedBy: "client",
+      calls: filesystemCalls(directory),
+    },
   ];
 }
 

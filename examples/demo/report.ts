@@ -1,13 +1,28 @@
 import { type AnalyticsDb, FAILED_STATUSES, failedCalls, toolCalls } from "@toolmeter/core";
-import { count, desc, eq, inArray, sql } from "drizzle-orm";
+import { and, count, desc, eq, gt, inArray, max, sql } from "drizzle-orm";
+import { CLIENT } from "./servers.ts";
 import { elide } from "./text.ts";
 
 const WIDTH = 80;
 
-/** What the file knows of each tool, worst first, and where to look further. At most 80 columns wide. */
-export async function report(db: AnalyticsDb, sessionIds: readonly string[]): Promise<string> {
+/** Where the file ends now: calls that come in later have a higher sequence. */
+export function lastSequence(db: AnalyticsDb): number {
+  return (
+    db
+      .select({ last: max(toolCalls.sequence) })
+      .from(toolCalls)
+      .get()?.last ?? 0
+  );
+}
+
+/**
+ * What the file knows of each tool, worst first, and where to look further. At most 80 columns wide. `before`
+ * is where the file ended before this run.
+ */
+export async function report(db: AnalyticsDb, before: number): Promise<string> {
   const calls = await db.$count(toolCalls);
-  const callsThisRun = await db.$count(toolCalls, inArray(toolCalls.sessionId, sessionIds));
+  const thisRun = and(gt(toolCalls.sequence, before), eq(toolCalls.clientName, CLIENT.name));
+  const callsThisRun = await db.$count(toolCalls, thisRun);
   const path = Bun.$.escape(db.path);
   return `
 ${toTable(perTool(db))}

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { instrument, instrumentation } from "@toolmeter/mcp";
 
 /** How the demo introduces itself to the servers. */
 export const CLIENT = { name: "toolmeter-demo", version: "0.1.0" };
@@ -13,6 +14,17 @@ const ENTRIES = {
 
 export type ServerName = keyof typeof ENTRIES;
 
+/** Who records: the server's process, unchanged, by `@toolmeter/mcp/auto`; or the client, instrumented. */
+export type RecordedBy = "auto" | "client";
+
+const AUTO = fileURLToPath(import.meta.resolve("@toolmeter/mcp/auto"));
+
+export interface ServerToStart {
+  readonly name: ServerName;
+  readonly args: readonly string[];
+  readonly recordedBy: RecordedBy;
+}
+
 const START_TIMEOUT_MS = 10_000;
 
 /**
@@ -20,19 +32,25 @@ const START_TIMEOUT_MS = 10_000;
  * server in any case. What the server says on stderr is shown only if something fails.
  */
 export async function withServer<T>(
-  name: ServerName,
-  args: readonly string[],
+  { name, args, recordedBy }: ServerToStart,
   signal: AbortSignal,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [fileURLToPath(ENTRIES[name]), ...args],
+    args: [
+      ...(recordedBy === "auto" ? ["--preload", AUTO] : []),
+      fileURLToPath(ENTRIES[name]),
+      ...args,
+    ],
+    // The client would pass on no more than a few variables: the server must find the same file.
+    env: definedVariables(),
     stderr: "pipe",
   });
   let said = "";
   transport.stderr?.on("data", (text) => (said += String(text)));
   const client = new Client(CLIENT);
+  if (recordedBy === "client") instrument(client);
   try {
     await client.connect(transport, { signal, timeout: START_TIMEOUT_MS });
     return await use(client);
@@ -43,5 +61,14 @@ export async function withServer<T>(
     throw new Error(message.trim(), { cause: error });
   } finally {
     await client.close();
+    await instrumentation(client)?.shutdown();
   }
+}
+
+function definedVariables(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  );
 }

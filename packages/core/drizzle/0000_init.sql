@@ -112,7 +112,7 @@ CREATE VIEW `v_errors` AS
   from tool_calls as call left join sessions as session on session.id = call.session_id
   where status in ('error', 'rejected', 'timeout', 'abandoned');--> statement-breakpoint
 CREATE VIEW `v_sessions` AS 
-  select id, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
+  select id, kind, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
          client_name, client_version, server_name, server_version, protocol_version, transport,
          (select count(*) from tool_calls where session_id = sessions.id) as calls,
          (select count(*) from tool_calls where session_id = sessions.id and status in ('error', 'rejected', 'timeout', 'abandoned')) as failures,

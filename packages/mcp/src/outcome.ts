@@ -92,6 +92,8 @@ function rejectionInWords(message: string, toolName: string): RejectionReason | 
   if (message === `Tool ${toolName} not found` || message === `Unknown tool: ${toolName}`)
     return "unknown_tool";
   if (message === `Tool ${toolName} disabled`) return "disabled_tool";
+  // SDK 1, of a tool that runs as a task alone.
+  if (message.startsWith(`Tool ${toolName} requires task augmentation`)) return "method_not_found";
   const isInvalid =
     message.startsWith("Input validation error: ") ||
     message.startsWith(`Invalid arguments for tool ${toolName}: `) ||

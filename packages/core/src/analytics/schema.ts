@@ -242,6 +242,7 @@ export const toolDaily = sqliteView("v_tool_daily", {
 /** `v_sessions`: each session with the counts of its calls. `duration_ms` is null while it is open. */
 export const sessionSummaries = sqliteView("v_sessions", {
   id: text("id").notNull(),
+  kind: text("kind", { enum: SESSION_KINDS }),
   startedAt: integer("started_at_ms").notNull(),
   endedAt: integer("ended_at_ms"),
   durationMs: integer("duration_ms"),
@@ -256,7 +257,7 @@ export const sessionSummaries = sqliteView("v_sessions", {
   failures: integer("failures").notNull(),
   lastCallAt: integer("last_call_at_ms"),
 }).as(sql`
-  select id, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
+  select id, kind, started_at_ms, ended_at_ms, ended_at_ms - started_at_ms as duration_ms, end_reason,
          client_name, client_version, server_name, server_version, protocol_version, transport,
          (select count(*) from tool_calls where session_id = sessions.id) as calls,
          (select count(*) from tool_calls where session_id = sessions.id and ${failed}) as failures,

@@ -62,6 +62,11 @@ describe("outcomeOfResult()", () => {
       { status: "error", errorType: "tool_error", errorCode: -32_602 },
     ],
     [
+      "SDK 1: a tool that runs as a task alone",
+      failed("MCP error -32601: Tool echo requires task augmentation (taskSupport: 'required')"),
+      { status: "rejected", errorType: "method_not_found", errorCode: -32_601 },
+    ],
+    [
       "a tool that speaks of another one",
       failed("Tool hammer not found"),
       { status: "error", errorType: "tool_error" },

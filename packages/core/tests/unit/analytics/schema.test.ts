@@ -231,6 +231,7 @@ describe("the views", () => {
     expect(db.select().from(sessionSummaries).orderBy(sessionSummaries.id).all()).toEqual([
       {
         id: "ended",
+        kind: null,
         startedAt: LATE - 1_000,
         endedAt: LATE + 4_000,
         durationMs: 5_000,
@@ -247,6 +248,7 @@ describe("the views", () => {
       },
       {
         id: "quiet",
+        kind: null,
         startedAt: LATE,
         endedAt: null,
         durationMs: null,

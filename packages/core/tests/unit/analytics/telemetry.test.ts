@@ -276,6 +276,7 @@ describe("sessions", () => {
     expect(db.select().from(sessionSummaries).all()).toEqual([
       {
         id: "s1",
+        kind: null,
         // The first call took 1.5 ms and ended as the session was started.
         startedAt: START - 1,
         endedAt: START + 250,

@@ -1,0 +1,17 @@
+import { McpServer } from "@modelcontextprotocol/server";
+import { z } from "zod";
+
+/** A small server, as anybody would write it: nothing here knows of Toolmeter. */
+export function makeServer(): McpServer {
+  const server = new McpServer({ name: "weather", version: "1.0.0" });
+  const inputSchema = z.object({ city: z.string() });
+  server.registerTool(
+    "forecast",
+    { description: "Tomorrow's weather", inputSchema },
+    ({ city }) => {
+      if (city === "Atlantis") throw new Error("No station answers from Atlantis");
+      return { content: [{ type: "text", text: `Sunny in ${city}` }] };
+    },
+  );
+  return server;
+}
