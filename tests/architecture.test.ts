@@ -107,6 +107,47 @@ const ROOMS: Record<string, readonly string[]> = {
   "writer.worker.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts", "./retention.ts"],
 };
 
+/** Likewise of `packages/mcp/src`: `instrument, auto → instrumentation → connection → what reads messages`. */
+const MCP_ROOMS: Record<string, readonly string[]> = {
+  "auto.ts": [
+    "./instrument.ts",
+    "./instrumentation.ts",
+    "./lines.ts",
+    "./stand-back.ts",
+    "./tap.ts",
+  ],
+  "connection.ts": [
+    "./fingerprint.ts",
+    "./identity.ts",
+    "./message.ts",
+    "./outcome.ts",
+    "./size.ts",
+  ],
+  "definition.ts": ["./fingerprint.ts", "./message.ts", "./size.ts"],
+  "fingerprint.ts": ["./message.ts"],
+  "identity.ts": ["./message.ts"],
+  "index.ts": ["./connection.ts", "./instrument.ts", "./instrumentation.ts", "./lines.ts"],
+  "instrument.ts": [
+    "./instrumentation.ts",
+    "./service.ts",
+    "./stand-back.ts",
+    "./tap.ts",
+    "./target.ts",
+    "@toolmeter/core",
+  ],
+  "instrumentation.ts": ["./connection.ts", "./recorder.ts", "./service.ts", "@toolmeter/core"],
+  "lines.ts": [],
+  "message.ts": [],
+  "outcome.ts": ["./message.ts"],
+  "payload.ts": ["./message.ts"],
+  "recorder.ts": ["./definition.ts", "./message.ts", "./payload.ts"],
+  "service.ts": ["@toolmeter/core"],
+  "size.ts": ["./message.ts", "@toolmeter/core"],
+  "stand-back.ts": [],
+  "tap.ts": ["./message.ts"],
+  "target.ts": ["./identity.ts", "./message.ts"],
+};
+
 interface Source {
   readonly path: string;
   readonly text: string;
@@ -131,15 +172,17 @@ function namedModules({ text }: Source): readonly string[] {
   return [...text.matchAll(/\b(?:from|import|import\() ?"([^"]+)"/g)].map(([, name]) => name ?? "");
 }
 
+function doors(rooms: readonly Source[]): Record<string, readonly string[]> {
+  return Object.fromEntries(rooms.map((source) => [source.path, runtimeImports(source)]));
+}
+
 const isOurs = (name: string) => name.startsWith(".");
 const analytics = await sources("**/*.ts", join(core, "src/analytics"));
+const mcp = await sources("**/*.ts", join(root, "packages/mcp/src"));
 
 describe("packages/core", () => {
   test("has the rooms and the doors that are listed here, no more and no fewer", () => {
-    const found = analytics
-      .filter(({ path }) => !path.endsWith(".gen.ts"))
-      .map((source) => [source.path, runtimeImports(source)] as const);
-    expect(Object.fromEntries(found)).toEqual(ROOMS);
+    expect(doors(analytics.filter(({ path }) => !path.endsWith(".gen.ts")))).toEqual(ROOMS);
   });
 
   test.each(["batcher.ts", "schema.ts"])("%s needs nothing of ours, not even a type", (path) => {
@@ -158,17 +201,28 @@ describe("packages/core", () => {
     );
     expect(found.map(({ path }) => path)).toEqual(importers);
   });
+});
 
-  test("does not know that there is a network", () => {
-    const words =
-      /\b(?:fetch|WebSocket|EventSource|XMLHttpRequest)\b|\bBun\s*\.\s*(?:connect|dns|fetch|listen|redis|RedisClient|s3|S3Client|serve|sql|SQL|udpSocket)\b/;
-    // What is left is code: comments and types are gone.
-    const code = analytics.map(({ path, text }) => ({
-      path,
-      found: words.exec(transpiler.transformSync(text))?.[0],
-    }));
-    expect(code.filter(({ found }) => found !== undefined)).toEqual([]);
+describe("packages/mcp", () => {
+  test("has the rooms and the doors that are listed here, no more and no fewer", () => {
+    expect(doors(mcp)).toEqual(MCP_ROOMS);
   });
+
+  test("imports no SDK, not even a type: targets are known by their shape", () => {
+    const named = mcp.flatMap(namedModules).filter((name) => !isOurs(name));
+    expect([...new Set(named)]).toEqual(["@toolmeter/core"]);
+  });
+});
+
+test("neither core nor mcp knows that there is a network", () => {
+  const words =
+    /\b(?:fetch|WebSocket|EventSource|XMLHttpRequest)\b|\bBun\s*\.\s*(?:connect|dns|fetch|listen|redis|RedisClient|s3|S3Client|serve|sql|SQL|udpSocket)\b/;
+  // What is left is code: comments and types are gone.
+  const code = [...analytics, ...mcp].map(({ path, text }) => ({
+    path,
+    found: words.exec(transpiler.transformSync(text))?.[0],
+  }));
+  expect(code.filter(({ found }) => found !== undefined)).toEqual([]);
 });
 
 test("siblings import the core by the name of its package", async () => {

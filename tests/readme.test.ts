@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import * as core from "../packages/core/src/analytics/index.ts";
+import * as mcp from "../packages/mcp/src/index.ts";
 
 const root = join(import.meta.dir, "..");
 const readme = await Bun.file(join(root, "README.md")).text();
@@ -40,15 +41,28 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+/** Programs that run until they are told to stop: `examples/tests/servers.test.ts` runs them. */
+const SERVERS = ["stdio-server.ts", "http-server.ts"];
+const servers = await Promise.all(
+  SERVERS.map((name) => Bun.file(join(root, "examples", name)).text()),
+);
+
 describe("README", () => {
-  test.each(blocks("ts"))("runs its TypeScript: %s", async (code) => {
-    const { exitCode, stderr } = await run(
-      [process.execPath, "run", "-"],
-      join(root, "examples"),
-      code,
-    );
-    expect(exitCode, stderr).toBe(0);
+  test("quotes the servers from the files that are run", () => {
+    for (const server of servers) expect(blocks("ts")).toContain(server);
   });
+
+  test.each(blocks("ts").filter((code) => !servers.includes(code)))(
+    "runs its TypeScript: %s",
+    async (code) => {
+      const { exitCode, stderr } = await run(
+        [process.execPath, "run", "-"],
+        join(root, "examples"),
+        code,
+      );
+      expect(exitCode, stderr).toBe(0);
+    },
+  );
 
   test("quotes the quick start from the file that is run and type-checked", async () => {
     const quickStart = await Bun.file(join(root, "examples/quick-start.ts")).text();
@@ -60,10 +74,17 @@ describe("README", () => {
     expect(db.query(sql).all()).not.toBeEmpty();
   });
 
-  test("names only commands that exist", () => {
+  test("names only commands that exist", async () => {
     const commands = blocks("sh").flatMap((block) => block.trim().split("\n"));
-    expect(commands.length).toBeGreaterThan(1);
-    for (const command of commands) {
+    const [preload = "", ...others] = commands.filter((command) => command.startsWith("bun --"));
+    expect(others).toEqual([]);
+    // As a user does, beside the packages.
+    const outcome = await run(
+      [process.execPath, ...preload.split(" ").slice(1)],
+      join(root, "examples"),
+    );
+    expect(outcome).toMatchObject({ exitCode: 0, stdout: "" });
+    for (const command of commands.filter((each) => each !== preload)) {
       const script = /^(?:npm|bun) (?:run )?([\w:]+)/.exec(command)?.[1] ?? "";
       expect(["install", ...Object.keys(manifest.scripts)], command).toContain(script);
     }
@@ -84,7 +105,12 @@ describe("README", () => {
     const config = await Bun.file(join(root, "packages/core/src/analytics/config.ts")).text();
     const options = [...config.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name ?? "");
     expect(options.length).toBeGreaterThan(5);
-    const missing = [...options, ...Object.keys(core)].filter(
+    const instrument = await Bun.file(join(root, "packages/mcp/src/instrumentation.ts")).text();
+    const declared =
+      /interface InstrumentOptions [^{]+\{([\s\S]*?)\n\}/.exec(instrument)?.[1] ?? "";
+    const own = [...declared.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name ?? "");
+    expect(own.length).toBeGreaterThan(5);
+    const missing = [...options, ...own, ...Object.keys(core), ...Object.keys(mcp)].filter(
       (name) => !readme.includes(`\`${name}`),
     );
     expect(missing).toEqual([]);

@@ -19,7 +19,7 @@ export interface ResultSize extends Size {
 /** A longer text is not serialised to be counted: 100 kB take 0.15 ms. */
 const LONG_TEXT = 4_096;
 
-export function tokensOf(characters: number): number {
+function tokensOf(characters: number): number {
   return Math.ceil(characters / 4);
 }
 

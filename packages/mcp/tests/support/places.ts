@@ -13,7 +13,7 @@ import type { Era, Wire } from "./transcript.ts";
 import { httpWire, memoryWire, stdioWire } from "./wires.ts";
 
 /** A running server. */
-export interface Served {
+interface Served {
   /** A new client of it. */
   connect(): Promise<Wire>;
   /** Ends it; with it everything is written. */
@@ -70,7 +70,7 @@ function inMemory(kind: ServerKind): Place {
   };
 }
 
-export function stdio(kind: string, era: Era, how = "instrumented"): Place {
+function stdio(kind: string, era: Era, how = "instrumented"): Place {
   return {
     name: `${kind} over stdio, ${era}${how === "instrumented" ? "" : `, by its ${how}`}`,
     kind: kind === "v2 serveStdio" ? "v2 McpServer" : kind,
