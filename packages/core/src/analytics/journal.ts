@@ -208,11 +208,22 @@ export class Journal {
 
 /** Writes all of a text at the end of a file, or nothing: half a line would spoil the next. Returns its bytes. */
 function writeWhole(descriptor: number, text: string, length: number): number {
-  const count = writeSync(descriptor, text);
-  if (count === Buffer.byteLength(text)) return count;
+  const bytes = toBytes(text);
+  const count = writeSync(descriptor, bytes);
+  if (count === bytes.length) return count;
   // A full disk takes a part of a text.
   ftruncateSync(descriptor, length);
   throw new Error("no space left for a whole line");
+}
+
+/** Where lines become bytes: to write a text itself takes twice as long. */
+const scratch = Buffer.allocUnsafeSlow(65_536);
+
+/** The text in UTF-8, until the next call. */
+function toBytes(text: string): Uint8Array {
+  // A UTF-16 code unit takes three bytes at most.
+  if (text.length * 3 > scratch.length) return Buffer.from(text);
+  return scratch.subarray(0, scratch.write(text));
 }
 
 /** What cannot be removed or closed is left: reading a journal twice does no harm. */

@@ -1,0 +1,211 @@
+/**
+ * Toolmeter beside other products that watch MCP servers, each as its README says, sinks on the loopback:
+ * `cd bench/peers && bun install && bun index.ts`.
+ *
+ * 1. The round trip of a tool that does nothing, each product in its own process, in turns.
+ * 2. How many of five calls reach the sink when the server ends right after the last answer.
+ * 3. What becomes of a server whose sink is down, hangs or answers with errors.
+ */
+import { Database } from "bun:sqlite";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createAnalyticsDb, toolCalls } from "../../packages/core/src/analytics/index.ts";
+import { PRODUCTS } from "./products.ts";
+
+const ROUNDS = Number(process.env["TOOLMETER_BENCH_ROUNDS"] ?? 5);
+const CALLS = 300;
+const directory = mkdtempSync(join(tmpdir(), "toolmeter-peers-"));
+const names = Object.keys(PRODUCTS);
+let files = 0;
+
+type Mood = "well" | "hangs" | "fails";
+
+/** Keeps the names of the calls that it is told of. */
+class Sink implements Disposable {
+  readonly seen = new Set<string>();
+  readonly #server;
+
+  constructor(mood: Mood = "well") {
+    this.#server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      idleTimeout: 0,
+      fetch: async (request) => {
+        const body = new Uint8Array(await request.arrayBuffer());
+        if (mood === "hangs") return new Promise<Response>(() => undefined);
+        if (mood === "fails") return new Response("no", { status: 500 });
+        const isZipped = body[0] === 0x1f && body[1] === 0x8b;
+        const text = Buffer.from(isZipped ? Bun.gunzipSync(body) : body).toString("latin1");
+        for (const [name] of text.matchAll(/survivor_\d/g)) this.seen.add(name);
+        return Response.json({ success: true, session_id: "s", data: {}, results: [] });
+      },
+    });
+  }
+
+  get url(): string {
+    return this.#server.url.origin;
+  }
+
+  [Symbol.dispose](): void {
+    void this.#server.stop(true);
+  }
+}
+
+function start(program: string, product: string, sink: string, db: string, ...more: string[]) {
+  return Bun.spawn([process.execPath, join(import.meta.dir, program), product, sink, ...more], {
+    env: { ...process.env, HOME: directory, TOOLMETER_DB: db },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+}
+
+const file = () => join(directory, `${(files += 1)}.db`);
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+type Trip = Record<"small" | "large", { p50: number; p99: number }>;
+
+async function trips(): Promise<void> {
+  const found = new Map<string, Trip[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of names) {
+      using sink = new Sink();
+      const child = start("trip.ts", name, sink.url, file(), String(CALLS));
+      const lines = (await child.stdout.text()).trim().split("\n");
+      found.get(name)?.push(JSON.parse(lines.at(-1) ?? "") as Trip);
+      await child.exited;
+    }
+  }
+  const bare = found.get("bare") ?? [];
+  console.log(`\n1. Round trip, ${ROUNDS} rounds of ${CALLS} calls 5 ms apart; medians of the rounds\n`);
+  console.log("| product | small p50 | p99 added | 100 kB p50 | p99 added |");
+  console.log("| --- | --- | --- | --- | --- |");
+  for (const name of names) {
+    const ours = found.get(name) ?? [];
+    const cells = (["small", "large"] as const).flatMap((size) => {
+      const ratio = median(ours.map((trip, index) => trip[size].p50 / (bare[index]?.[size].p50 ?? NaN)));
+      const added = median(ours.map((trip, index) => trip[size].p99 - (bare[index]?.[size].p99 ?? NaN)));
+      return [`${ratio.toFixed(2)} ×`, `${(added / 1e3).toFixed(2)} ms`];
+    });
+    console.log(`| ${name} | ${cells.join(" | ")} |`);
+  }
+}
+
+/** Speaks to a server by hand; returns how long the slowest answer took, in milliseconds. */
+async function fiveCalls(child: ReturnType<typeof start>): Promise<number> {
+  const reader = child.stdout.getReader();
+  let rest = "";
+  const answer = async (id: number) => {
+    for (;;) {
+      const lines = rest.split("\n");
+      if (lines.some((line) => line.includes(`"id":${id}`) && line.endsWith("}"))) return;
+      const { value, done } = await reader.read();
+      if (done) throw new Error("the server is gone");
+      rest += new TextDecoder().decode(value);
+    }
+  };
+  const send = (message: object) => {
+    void child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    void child.stdin.flush();
+  };
+  const clientInfo = { name: "bench", version: "1" };
+  send({ id: 100, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo } });
+  await answer(100);
+  send({ method: "notifications/initialized" });
+  let slowest = 0;
+  for (let call = 1; call <= 5; call++) {
+    const start = performance.now();
+    send({ id: call, method: "tools/call", params: { name: `survivor_${call}`, arguments: {} } });
+    await answer(call);
+    slowest = Math.max(slowest, performance.now() - start);
+  }
+  reader.releaseLock();
+  return slowest;
+}
+
+/** Calls that are in the file: with their outcome, and by name alone. */
+function recorded(db: string): string {
+  using opened = createAnalyticsDb(db);
+  const rows = opened.select({ status: toolCalls.status }).from(toolCalls).all();
+  const whole = rows.filter(({ status }) => status === "success").length;
+  return rows.length === whole ? `${whole}/5` : `${whole}/5 (+${rows.length - whole} abandoned)`;
+}
+
+async function ended(child: ReturnType<typeof start>, withinMs: number): Promise<string> {
+  const since = performance.now();
+  const isGone = await Promise.race([child.exited.then(() => true), Bun.sleep(withinMs).then(() => false)]);
+  if (isGone) return performance.now() - since < 1_500 ? "" : `, after ${((performance.now() - since) / 1e3).toFixed(1)} s`;
+  child.kill("SIGKILL");
+  await child.exited;
+  return `, never ended (${withinMs / 1e3} s)`;
+}
+
+async function survivors(): Promise<void> {
+  console.log("\n2. Of five calls, those that reach the sink when the server ends after the last answer\n");
+  console.log("| product | end of stdin | SIGTERM | SIGKILL |");
+  console.log("| --- | --- | --- | --- |");
+  for (const name of names.filter((each) => each !== "bare")) {
+    const cells: string[] = [];
+    for (const how of ["end of stdin", "SIGTERM", "SIGKILL"] as const) {
+      using sink = new Sink();
+      const db = file();
+      const child = start("server.ts", name, sink.url, db);
+      await fiveCalls(child);
+      if (how === "end of stdin") await child.stdin.end();
+      else child.kill(how);
+      const late = await ended(child, 9_000);
+      await Bun.sleep(300);
+      cells.push(`${name === "toolmeter" ? recorded(db) : `${sink.seen.size}/5`}${late}`);
+    }
+    console.log(`| ${name} | ${cells.join(" | ")} |`);
+  }
+}
+
+async function fates(): Promise<void> {
+  console.log("\n3. A server whose sink is in trouble: slowest of five calls, and its fate in the next 10 s\n");
+  console.log("| product | down | hangs | answers with errors |");
+  console.log("| --- | --- | --- | --- |");
+  for (const name of names.filter((each) => each !== "bare" && each !== "toolmeter")) {
+    const cells: string[] = [];
+    for (const mood of ["down", "hangs", "fails"] as const) {
+      using sink = mood === "down" ? undefined : new Sink(mood);
+      cells.push(await fate(start("server.ts", name, sink?.url ?? "http://127.0.0.1:9", file())));
+    }
+    console.log(`| ${name} | ${cells.join(" | ")} |`);
+  }
+  // Its sink is the file: one that cannot be opened, and one that another process has locked.
+  const locked = file();
+  createAnalyticsDb(locked).close();
+  using holder = new Database(locked);
+  holder.run("begin immediate");
+  const cells = [
+    await fate(start("server.ts", "toolmeter", "", directory)),
+    await fate(start("server.ts", "toolmeter", "", locked)),
+  ];
+  console.log(`| toolmeter | ${cells[0]} (cannot be opened) | ${cells[1]} (locked) | |`);
+}
+
+async function fate(child: ReturnType<typeof start>): Promise<string> {
+  const slowest = await Promise.race([
+    fiveCalls(child).catch(() => Number.NaN),
+    Bun.sleep(60_000).then(() => Number.POSITIVE_INFINITY),
+  ]);
+  const isGone = await Promise.race([child.exited.then(() => true), Bun.sleep(10_000).then(() => false)]);
+  const shown = slowest < 1_000 ? `${slowest.toFixed(0)} ms` : `${(slowest / 1e3).toFixed(1)} s`;
+  if (isGone) return `${shown}, **dies with code ${child.exitCode}**`;
+  child.kill("SIGKILL");
+  await child.exited;
+  return `${shown}, lives`;
+}
+
+try {
+  await trips();
+  await survivors();
+  await fates();
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
