@@ -81,14 +81,20 @@ async function trips(): Promise<void> {
     }
   }
   const bare = found.get("bare") ?? [];
-  console.log(`\n1. Round trip, ${ROUNDS} rounds of ${CALLS} calls 5 ms apart; medians of the rounds\n`);
+  console.log(
+    `\n1. Round trip, ${ROUNDS} rounds of ${CALLS} calls 5 ms apart; medians of the rounds\n`,
+  );
   console.log("| product | small p50 | p99 added | 100 kB p50 | p99 added |");
   console.log("| --- | --- | --- | --- | --- |");
   for (const name of names) {
     const ours = found.get(name) ?? [];
     const cells = (["small", "large"] as const).flatMap((size) => {
-      const ratio = median(ours.map((trip, index) => trip[size].p50 / (bare[index]?.[size].p50 ?? NaN)));
-      const added = median(ours.map((trip, index) => trip[size].p99 - (bare[index]?.[size].p99 ?? NaN)));
+      const ratio = median(
+        ours.map((trip, index) => trip[size].p50 / (bare[index]?.[size].p50 ?? NaN)),
+      );
+      const added = median(
+        ours.map((trip, index) => trip[size].p99 - (bare[index]?.[size].p99 ?? NaN)),
+      );
       return [`${ratio.toFixed(2)} ×`, `${(added / 1e3).toFixed(2)} ms`];
     });
     console.log(`| ${name} | ${cells.join(" | ")} |`);
@@ -113,7 +119,11 @@ async function fiveCalls(child: ReturnType<typeof start>): Promise<number> {
     void child.stdin.flush();
   };
   const clientInfo = { name: "bench", version: "1" };
-  send({ id: 100, method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo } });
+  send({
+    id: 100,
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo },
+  });
   await answer(100);
   send({ method: "notifications/initialized" });
   let slowest = 0;
@@ -137,15 +147,23 @@ function recorded(db: string): string {
 
 async function ended(child: ReturnType<typeof start>, withinMs: number): Promise<string> {
   const since = performance.now();
-  const isGone = await Promise.race([child.exited.then(() => true), Bun.sleep(withinMs).then(() => false)]);
-  if (isGone) return performance.now() - since < 1_500 ? "" : `, after ${((performance.now() - since) / 1e3).toFixed(1)} s`;
+  const isGone = await Promise.race([
+    child.exited.then(() => true),
+    Bun.sleep(withinMs).then(() => false),
+  ]);
+  if (isGone)
+    return performance.now() - since < 1_500
+      ? ""
+      : `, after ${((performance.now() - since) / 1e3).toFixed(1)} s`;
   child.kill("SIGKILL");
   await child.exited;
   return `, never ended (${withinMs / 1e3} s)`;
 }
 
 async function survivors(): Promise<void> {
-  console.log("\n2. Of five calls, those that reach the sink when the server ends after the last answer\n");
+  console.log(
+    "\n2. Of five calls, those that reach the sink when the server ends after the last answer\n",
+  );
   console.log("| product | end of stdin | SIGTERM | SIGKILL |");
   console.log("| --- | --- | --- | --- |");
   for (const name of names.filter((each) => each !== "bare")) {
@@ -166,7 +184,9 @@ async function survivors(): Promise<void> {
 }
 
 async function fates(): Promise<void> {
-  console.log("\n3. A server whose sink is in trouble: slowest of five calls, and its fate in the next 10 s\n");
+  console.log(
+    "\n3. A server whose sink is in trouble: slowest of five calls, and its fate in the next 10 s\n",
+  );
   console.log("| product | down | hangs | answers with errors |");
   console.log("| --- | --- | --- | --- |");
   for (const name of names.filter((each) => each !== "bare" && each !== "toolmeter")) {
@@ -194,7 +214,10 @@ async function fate(child: ReturnType<typeof start>): Promise<string> {
     fiveCalls(child).catch(() => Number.NaN),
     Bun.sleep(60_000).then(() => Number.POSITIVE_INFINITY),
   ]);
-  const isGone = await Promise.race([child.exited.then(() => true), Bun.sleep(10_000).then(() => false)]);
+  const isGone = await Promise.race([
+    child.exited.then(() => true),
+    Bun.sleep(10_000).then(() => false),
+  ]);
   const shown = slowest < 1_000 ? `${slowest.toFixed(0)} ms` : `${(slowest / 1e3).toFixed(1)} s`;
   if (isGone) return `${shown}, **dies with code ${child.exitCode}**`;
   child.kill("SIGKILL");

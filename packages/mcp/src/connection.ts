@@ -1,9 +1,8 @@
-import type { SessionDetails, ToolCallHandle } from "@toolmeter/core";
+import type { SessionDetails, ToolCallHandle, ToolCallStart } from "@toolmeter/core";
 import { hashOfShape, hashOfValue } from "./fingerprint.ts";
 import {
   type HeaderReader,
   type Identity,
-  type TraceContext,
   identityOfInitialize,
   identityOfInitialized,
   identityOfRequest,
@@ -45,10 +44,11 @@ interface Pending {
   readonly call?: Call | undefined;
 }
 
-interface Call extends CalledTool {
+interface Call {
   readonly handle: ToolCallHandle;
+  readonly toolName: string;
   readonly params: JsonObject;
-  readonly trace: TraceContext | undefined;
+  readonly header: HeaderReader | undefined;
   readonly definitionHash: string | undefined;
 }
 
@@ -79,6 +79,11 @@ export class Connection {
   readonly #connectionId = Bun.randomUUIDv7();
   /** The tools as this connection listed them last. */
   readonly #definitions = new Map<string, string>();
+  /**
+   * Whether the other side may outlive this process: then a call is recorded before it is answered. In memory both
+   * die together, and nobody has to wait: it is recorded when the event loop is free.
+   */
+  readonly #isDurable: boolean;
   #identity: Identity;
   #session: string | undefined;
 
@@ -86,6 +91,7 @@ export class Connection {
     this.#recorder = recorder;
     this.#context = context;
     this.#identity = context.identity ?? {};
+    this.#isDurable = context.transport !== "in_memory";
   }
 
   /** Takes note of a message, or of a batch of them. */
@@ -105,7 +111,7 @@ export class Connection {
 
   /** Nothing comes any more: what is in flight is settled, and the session ends. */
   closed(reason = "closed"): void {
-    for (const { call } of this.#pending.values()) if (call) this.#end(call, DISCONNECTED);
+    for (const { call } of this.#pending.values()) if (call) this.#end(call, () => DISCONNECTED);
     this.#pending.clear();
     if (this.#session !== undefined) this.#recorder.telemetry?.endSession(this.#session, reason);
     this.#session = undefined;
@@ -141,8 +147,9 @@ export class Connection {
     const result = objectAt(message, "result");
     if (isResult) this.#learnServer(pending.method, result);
     if (pending.call) {
-      if (isResult) this.#end(pending.call, outcomeOfResult(result, pending.call), result);
-      else this.#end(pending.call, outcomeOfError(objectAt(message, "error"), pending.call));
+      const outcomeOf = (tool: CalledTool) =>
+        isResult ? outcomeOfResult(result, tool) : outcomeOfError(objectAt(message, "error"), tool);
+      this.#end(pending.call, outcomeOf, isResult ? result : undefined);
     } else if (pending.method === "tools/list") this.#onListed(result);
   }
 
@@ -162,7 +169,7 @@ export class Connection {
     const call = this.#pending.get(key)?.call;
     // No answer follows; one that comes nevertheless is of no interest to the client.
     this.#pending.delete(key);
-    if (call) this.#end(call, outcomeOfCancellation(params));
+    if (call) this.#end(call, () => outcomeOfCancellation(params));
   }
 
   #onListed(result: JsonObject): void {
@@ -174,10 +181,7 @@ export class Connection {
     this.#recorder.telemetry?.startSession(this.#session, { definitionHashes });
   }
 
-  /**
-   * Marks the start of a call, before the tool runs: only what names it. Whatever takes longer to say is said
-   * with its end, when nobody waits.
-   */
+  /** Marks the start of a call: on disk before the tool runs, but for those whose client dies with it. */
   #start(
     direction: Direction,
     id: RequestId,
@@ -187,28 +191,22 @@ export class Connection {
     const { telemetry } = this.#recorder;
     if (!telemetry) return undefined;
     const params = objectAt(message, "params");
-    const name = textAt(params, "name");
-    const input = params["arguments"];
-    const toolName = name ?? "(none)";
-    const meta = objectAt(params, "_meta");
-    const identity = this.#recorder.complete(identityOfRequest(meta, header, this.#identity));
+    const toolName = textAt(params, "name") ?? "(none)";
+    const definitionHash = this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName);
+    const identify = () =>
+      this.#recorder.complete(identityOfRequest(objectAt(params, "_meta"), header, this.#identity));
     const transport = this.#context.transport ?? (header ? "streamable_http" : undefined);
-    const handle = telemetry.startToolCall({
+    const sessionId = this.#openSession(direction, identify, transport, header);
+    const describe = (): ToolCallStart => ({
       toolName,
       requestId: id,
-      sessionId: this.#openSession(direction, identity, transport, header),
-      ...identity,
+      sessionId,
+      ...identify(),
       transport,
-      arguments: this.#recorder.payload(input, toolName, "arguments"),
+      arguments: this.#recorder.payload(params["arguments"], toolName, "arguments"),
     });
-    return {
-      handle,
-      toolName,
-      isMalformed: name === undefined || (input !== undefined && !isObject(input)),
-      params,
-      trace: traceContext(meta, header),
-      definitionHash: this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName),
-    };
+    const handle = telemetry.startToolCall(this.#isDurable ? describe() : describe);
+    return { handle, toolName, params, header, definitionHash };
   }
 
   /**
@@ -217,7 +215,7 @@ export class Connection {
    */
   #openSession(
     direction: Direction,
-    identity: Identity,
+    identify: () => Identity,
     transport: string | undefined,
     header: HeaderReader | undefined,
   ): string | undefined {
@@ -229,7 +227,7 @@ export class Connection {
     this.#session = sessionId;
     const details: SessionDetails = {
       kind: named === undefined ? "connection" : "session",
-      ...identity,
+      ...identify(),
       transport,
       definitionHashes: [...new Set(this.#definitions.values())],
     };
@@ -237,12 +235,20 @@ export class Connection {
     return sessionId;
   }
 
-  #end(call: Call, outcome: Outcome, result?: JsonObject): void {
-    this.#recorder.ended(outcome.status);
-    call.handle.end(() => ({ ...this.#detailsOf(call, result), ...outcome }));
+  #end(call: Call, outcomeOf: (tool: CalledTool) => Outcome, result?: JsonObject): void {
+    const { handle, toolName, params } = call;
+    const describe = () => {
+      const input = params["arguments"];
+      const hasArguments = input === undefined || isObject(input);
+      const isMalformed = textAt(params, "name") === undefined || !hasArguments;
+      const outcome = outcomeOf({ toolName, isMalformed });
+      this.#recorder.ended(outcome.status);
+      return { ...this.#detailsOf(call, result), ...outcome };
+    };
+    handle.end(this.#isDurable ? describe() : describe);
   }
 
-  #detailsOf({ handle, toolName, params, trace, definitionHash }: Call, result?: JsonObject) {
+  #detailsOf({ handle, toolName, params, header, definitionHash }: Call, result?: JsonObject) {
     const input = params["arguments"];
     const json = JSON.stringify(input);
     const argumentHash = json === undefined ? undefined : hashOfValue(json);
@@ -250,7 +256,7 @@ export class Connection {
     const continuedFrom = this.#recorder.continuedFrom(params, turn);
     if (result?.["resultType"] === "input_required") this.#recorder.asked(result, turn, handle.id);
     return {
-      ...trace,
+      ...traceContext(objectAt(params, "_meta"), header),
       // The server may have told its name with the answer.
       ...this.#recorder.complete({}),
       definitionHash,

@@ -99,6 +99,8 @@ export class Instrumentation {
 
   /** What it is attached to, what it saw, and what was lost. */
   report(): InstrumentationReport {
+    // First: to ask for it has the last calls counted.
+    const { state } = this.#service;
     return {
       target: this.#target,
       sdk: this.#sdk,
@@ -107,7 +109,7 @@ export class Instrumentation {
       tools: this.recorder.tools,
       calls: this.recorder.calls,
       unreadable: this.recorder.failures,
-      ...this.#service.state,
+      ...state,
     };
   }
 

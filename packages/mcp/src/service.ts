@@ -59,9 +59,12 @@ export class Service {
   /** Writes everything and closes the file. A later call opens it again. */
   async shutdown(): Promise<FlushResult> {
     const open = this.#open;
+    if (!open) return NOTHING_TO_FLUSH;
+    // First, and at once: what is postponed still belongs here.
+    const result = open.telemetry.shutdown();
     this.#open = undefined;
-    const result = (await open?.telemetry.shutdown()) ?? NOTHING_TO_FLUSH;
-    open?.db.close();
+    await result;
+    open.db.close();
     return result;
   }
 

@@ -167,13 +167,14 @@ export function toStartDetails(
   recordedAt: number,
   policy: PayloadPolicy,
 ): CallDetails {
-  const { toolName } = calledToolSchema.parse(call);
-  const { requestId, startedAt: begunAt } = call;
+  const { toolName, requestId, startedAt: begunAt } = call;
+  // Only to say what is wrong: to ask the schema takes time.
+  if (typeof toolName !== "string" || toolName === "") calledToolSchema.parse(call);
   const isId = typeof requestId === "string" || Number.isFinite(requestId);
-  const isTime = startedAt.safeParse(begunAt).success;
+  const isTime = begunAt !== undefined && startedAt.safeParse(begunAt).success;
   const details: { -readonly [Key in keyof CallDetails]: CallDetails[Key] } = {
     toolName,
-    startedAt: isTime && begunAt !== undefined ? begunAt : recordedAt,
+    startedAt: isTime ? begunAt : recordedAt,
     durationMs: 0,
     status: "abandoned",
     requestId: isId ? requestId : undefined,

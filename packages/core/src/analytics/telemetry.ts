@@ -86,7 +86,7 @@ export class TelemetryService implements AsyncDisposable {
     shut_down: 0,
     shutdown_timeout: 0,
   };
-  /** Ends of calls whose details are still to be asked for. */
+  /** Starts and ends of calls whose details are still to be asked for. */
   readonly #postponed: (() => void)[] = [];
   #written = 0;
   #leftInJournal = 0;
@@ -150,22 +150,43 @@ export class TelemetryService implements AsyncDisposable {
   /**
    * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the
    * process died or the service was shut down, is recorded as `abandoned`, with its start.
+   * @param metadata What names the call; it is safe from SIGKILL when this returns. Or a function that says it:
+   * it is asked as soon as the event loop is free, and the call is safe from then on.
    */
-  startToolCall(metadata: ToolCallStart): ToolCallHandle {
+  startToolCall(metadata: ToolCallStart | (() => ToolCallStart)): ToolCallHandle {
     const recordedAt = Date.now();
-    const id = Bun.randomUUIDv7("hex", recordedAt);
-    let call = this.#config.enabled ? this.#start(id, recordedAt, metadata) : undefined;
-    return {
-      id,
-      end: (details = {}) => {
-        if (!call) return;
-        const ended = call;
-        call = undefined;
-        const durationMs = performance.now() - ended.since;
-        if (typeof details !== "function") this.#end(id, ended, durationMs, () => details);
-        else this.#later(() => this.#end(id, ended, durationMs, details));
+    const since = performance.now();
+    let id: string | undefined;
+    let call: InFlight | undefined;
+    let isOver = !this.#config.enabled;
+    const handle = {
+      get id() {
+        return (id ??= Bun.randomUUIDv7("hex", recordedAt));
+      },
+      end: (details: ToolCallEnd | (() => ToolCallEnd) = {}) => {
+        if (isOver) return;
+        isOver = true;
+        const durationMs = performance.now() - since;
+        const say = typeof details === "function" ? details : () => details;
+        const end = () => {
+          call ??= this.#describe(metadata, recordedAt, since);
+          if (call) this.#end(handle.id, call, durationMs, say);
+        };
+        // What is postponed keeps its order.
+        if (typeof metadata === "function" || typeof details === "function") this.#later(end);
+        else end();
       },
     };
+    const begin = () => {
+      if (isOver) return;
+      call = this.#describe(metadata, recordedAt, since);
+      // Nothing to end: it was refused.
+      if (call) this.#follow(handle.id, call);
+      else isOver = true;
+    };
+    if (typeof metadata === "function") this.#later(begin);
+    else begin();
+    return handle;
   }
 
   /** Ends a session; its first end stands. An unknown session is logged and counted. */
@@ -234,6 +255,7 @@ export class TelemetryService implements AsyncDisposable {
 
   /** A snapshot of what was accepted, written and dropped, and of what it cost. */
   get stats(): TelemetryStats {
+    this.#catchUp();
     const { queue, journal } = this.#pipeline;
     return {
       accepted: queue.accepted,
@@ -259,22 +281,28 @@ export class TelemetryService implements AsyncDisposable {
     return encodeCall(id, now, toCallDetails(valid, this.#config));
   }
 
-  #start(id: string, recordedAt: number, metadata: ToolCallStart): InFlight | undefined {
-    const since = performance.now();
+  #describe(
+    metadata: ToolCallStart | (() => ToolCallStart),
+    recordedAt: number,
+    since: number,
+  ): InFlight | undefined {
     try {
-      const details = toStartDetails(metadata, recordedAt, this.#config);
+      const said = typeof metadata === "function" ? metadata() : metadata;
+      const details = toStartDetails(said, recordedAt, this.#config);
       if (details.sessionId) this.#hasSessions = true;
-      const { arguments: _input, result: _result, attributes: _attributes, ...said } = metadata;
-      const call = { metadata: said, details, recordedAt, since };
-      if (this.#inFlight.size < MAX_IN_FLIGHT) {
-        this.#inFlight.set(id, call);
-        this.#pipeline.open(id, encodeCall(id, recordedAt, details));
-      }
-      return call;
+      const { arguments: _input, result: _result, attributes: _attributes, ...others } = said;
+      return { metadata: others, details, recordedAt, since };
     } catch (error) {
       this.#refuse("the start of a tool call", error);
       return undefined;
     }
+  }
+
+  /** Keeps a call that runs, in the journal too. */
+  #follow(id: string, call: InFlight): void {
+    if (this.#inFlight.size >= MAX_IN_FLIGHT) return;
+    this.#inFlight.set(id, call);
+    this.#pipeline.open(id, encodeCall(id, call.recordedAt, call.details));
   }
 
   /** Does a part of the work when nobody waits for it. */

@@ -446,13 +446,41 @@ describe("calls in flight", () => {
       asked += 1;
       return { status: "error" };
     });
-    expect(telemetry.stats).toMatchObject({ inFlight: 1, accepted: 0 });
     jest.advanceTimersByTime(500);
+    expect(asked).toBe(0);
     await turn();
+    expect(asked).toBe(1);
     expect(telemetry.stats).toMatchObject({ inFlight: 0, accepted: 1 });
     await telemetry.flush();
     expect(stored(db)).toMatchObject([{ status: "error", durationMs: 10 }]);
-    expect(asked).toBe(1);
+  });
+
+  test("may be named when the loop is free: then they are followed, if they still run", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const named: string[] = [];
+    const name = (toolName: string) => () => {
+      named.push(toolName);
+      return { toolName };
+    };
+    const slow = telemetry.startToolCall(name("slow"));
+    const quick = telemetry.startToolCall(name("quick"));
+    jest.advanceTimersByTime(5);
+    quick.end({ status: "error" });
+    expect(named).toEqual([]);
+    await turn();
+    expect(telemetry.stats).toMatchObject({ inFlight: 1, accepted: 1 });
+    expect(named).toEqual(["slow", "quick"]);
+    jest.advanceTimersByTime(5);
+    slow.end();
+    telemetry.startToolCall(() => ({ toolName: "" })).end();
+    telemetry.startToolCall(name("last"));
+    await telemetry.shutdown();
+    expect(stored(db)).toMatchObject([
+      { id: quick.id, toolName: "quick", status: "error", startedAt: START, durationMs: 5 },
+      { id: slow.id, toolName: "slow", status: "success", startedAt: START, durationMs: 10 },
+      { toolName: "last", status: "abandoned" },
+    ]);
+    expect(telemetry.stats.dropped.invalid).toBe(1);
   });
 
   test.each(["flush", "shutdown"] as const)("say them before %s()", async (how) => {
