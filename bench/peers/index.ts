@@ -2,7 +2,8 @@
  * Toolmeter beside other products that watch MCP servers, each as its README says, sinks on the loopback:
  * `cd bench/peers && bun install && bun index.ts`.
  *
- * 1. The round trip of a tool that does nothing, each product in its own process, in turns.
+ * 1. The round trip of a tool that does nothing, each product in its own process, in turns: in memory, and over
+ *    a pipe, where ours is on disk before the answer is sent.
  * 2. How many of five calls reach the sink when the server ends right after the last answer.
  * 3. What becomes of a server whose sink is down, hangs or answers with errors.
  */
@@ -67,16 +68,14 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
-type Trip = Record<"small" | "large", { p50: number; p99: number }>;
-
 async function trips(): Promise<void> {
-  const found = new Map<string, Trip[]>(names.map((name) => [name, []]));
+  const found = new Map<string, Record<string, Figures>[]>(names.map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of names) {
       using sink = new Sink();
       const child = start("trip.ts", name, sink.url, file(), String(CALLS));
       const lines = (await child.stdout.text()).trim().split("\n");
-      found.get(name)?.push(JSON.parse(lines.at(-1) ?? "") as Trip);
+      found.get(name)?.push(JSON.parse(lines.at(-1) ?? "") as Record<string, Figures>);
       await child.exited;
     }
   }
@@ -84,16 +83,16 @@ async function trips(): Promise<void> {
   console.log(
     `\n1. Round trip, ${ROUNDS} rounds of ${CALLS} calls 5 ms apart; medians of the rounds\n`,
   );
-  console.log("| product | small p50 | p99 added | 100 kB p50 | p99 added |");
-  console.log("| --- | --- | --- | --- | --- |");
+  console.log(`| product | ${sizes.map((size) => `${size} p50 | p99 added`).join(" | ")} |`);
+  console.log(`| --- ${"| --- | --- ".repeat(sizes.length)}|`);
   for (const name of names) {
     const ours = found.get(name) ?? [];
-    const cells = (["small", "large"] as const).flatMap((size) => {
+    const cells = sizes.flatMap((size) => {
       const ratio = median(
-        ours.map((trip, index) => trip[size].p50 / (bare[index]?.[size].p50 ?? NaN)),
+        ours.map((trip, index) => (trip[size]?.p50 ?? NaN) / (bare[index]?.[size].p50 ?? NaN)),
       );
       const added = median(
-        ours.map((trip, index) => trip[size].p99 - (bare[index]?.[size].p99 ?? NaN)),
+        ours.map((trip, index) => (trip[size]?.p99 ?? NaN) - (bare[index]?.[size].p99 ?? NaN)),
       );
       return [`${ratio.toFixed(2)} ×`, `${(added / 1e3).toFixed(2)} ms`];
     });
@@ -101,39 +100,51 @@ async function trips(): Promise<void> {
   }
 }
 
-/** Speaks to a server by hand; returns how long the slowest answer took, in milliseconds. */
-async function fiveCalls(child: ReturnType<typeof start>): Promise<number> {
+interface RawClient {
+  /** Calls a tool; how long the answer took, in milliseconds. */
+  call(name: string): Promise<number>;
+}
+
+/** Speaks to a server by hand. */
+async function connect(child: ReturnType<typeof start>): Promise<RawClient> {
   const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  let lastId = 0;
   let rest = "";
-  const answer = async (id: number) => {
-    for (;;) {
-      const lines = rest.split("\n");
-      if (lines.some((line) => line.includes(`"id":${id}`) && line.endsWith("}"))) return;
-      const { value, done } = await reader.read();
-      if (done) throw new Error("the server is gone");
-      rest += new TextDecoder().decode(value);
-    }
-  };
   const send = (message: object) => {
     void child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
     void child.stdin.flush();
   };
+  const request = async (method: string, params: object) => {
+    const id = (lastId += 1);
+    send({ id, method, params });
+    for (;;) {
+      const lines = rest.split("\n");
+      rest = lines.pop() ?? "";
+      if (lines.some((line) => line.includes(`"id":${id}`) && !line.includes('"method"'))) return;
+      const { value, done } = await reader.read();
+      if (done) throw new Error("the server is gone");
+      rest += decoder.decode(value, { stream: true });
+    }
+  };
   const clientInfo = { name: "bench", version: "1" };
-  send({
-    id: 100,
-    method: "initialize",
-    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo },
-  });
-  await answer(100);
+  await request("initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo });
   send({ method: "notifications/initialized" });
+  return {
+    async call(name) {
+      const since = performance.now();
+      await request("tools/call", { name, arguments: {} });
+      return performance.now() - since;
+    },
+  };
+}
+
+/** Five calls, each with its own name; how long the slowest took, in milliseconds. */
+async function fiveCalls(child: ReturnType<typeof start>): Promise<number> {
+  const client = await connect(child);
   let slowest = 0;
-  for (let call = 1; call <= 5; call++) {
-    const start = performance.now();
-    send({ id: call, method: "tools/call", params: { name: `survivor_${call}`, arguments: {} } });
-    await answer(call);
-    slowest = Math.max(slowest, performance.now() - start);
-  }
-  reader.releaseLock();
+  for (let call = 1; call <= 5; call++)
+    slowest = Math.max(slowest, await client.call(`survivor_${call}`));
   return slowest;
 }
 
@@ -225,10 +236,11 @@ async function fate(child: ReturnType<typeof start>): Promise<string> {
   return `${shown}, lives`;
 }
 
+const SECTIONS = { trips, pipes, survivors, fates };
+const asked = process.argv.slice(2);
 try {
-  await trips();
-  await survivors();
-  await fates();
+  for (const [name, section] of Object.entries(SECTIONS))
+    if (asked.length === 0 || asked.includes(name)) await section();
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -117,8 +117,13 @@ function attachToTransport(transport: unknown, made: Instrumentation, protocol?:
     );
     const { recorder } = made;
     tap(transport, {
-      message: (direction, message, extra) =>
-        recorder.guard(() => connection.observe(direction, message, headersOf(extra))),
+      message(direction, message, extra) {
+        try {
+          connection.observe(direction, message, headersOf(extra));
+        } catch (error) {
+          recorder.failed(error);
+        }
+      },
       closed: () => recorder.guard(() => connection.closed()),
     });
   });

@@ -50,15 +50,20 @@ export class Recorder {
     try {
       work();
     } catch (error) {
-      this.#failures += 1;
-      if (this.#failures > 1) return;
-      try {
-        this.#options.logger.warn(
-          `A message could not be recorded (${String(error)}). The tool is not affected; further ones are counted.`,
-        );
-      } catch {
-        // A logger that throws has nobody to tell.
-      }
+      this.failed(error);
+    }
+  }
+
+  /** Something of ours failed. Never throws. */
+  failed(error: unknown): void {
+    this.#failures += 1;
+    if (this.#failures > 1) return;
+    try {
+      this.#options.logger.warn(
+        `A message could not be recorded (${String(error)}). The tool is not affected; further ones are counted.`,
+      );
+    } catch {
+      // A logger, or an error, that throws has nobody to tell.
     }
   }
 

@@ -1,6 +1,5 @@
 /** Listens in on a transport, in place: the transport stays the object it is, and so do its class and fields. */
-import type { Direction, JsonObject } from "./message.ts";
-import { isObject } from "./message.ts";
+import type { Direction } from "./message.ts";
 
 /** What is needed of a transport: the contract of both SDKs. */
 export interface Transport {
@@ -14,7 +13,7 @@ export interface Transport {
 
 /** Hears everything and may not throw. */
 export interface Listener {
-  message(direction: Direction, message: unknown, extra: JsonObject): void;
+  message(direction: Direction, message: unknown, extra: unknown): void;
   closed(): void;
 }
 
@@ -34,20 +33,20 @@ export function tap(transport: Transport, listener: Listener): void {
   if (isTapped(transport)) return;
   markTapped(transport);
   // Before it is sent: who sees the answer can rely on the record.
-  before(transport, "send", (message) => listener.message("sent", message, {}));
+  before(transport, "send", (message) => listener.message("sent", message, undefined));
   intercept(transport, "onmessage", (message, extra) =>
-    listener.message("received", message, isObject(extra) ? extra : {}),
+    listener.message("received", message, extra),
   );
   intercept(transport, "onclose", () => listener.closed());
 }
 
-/** Whenever the method of this one object is called, `listen` is called first, with the same arguments. */
-export function before(target: object, name: string, listen: (...args: unknown[]) => void): void {
+/** Whenever the method of this one object is called, `listen` is called first, with its first argument. */
+export function before(target: object, name: string, listen: (first: unknown) => void): void {
   const original: unknown = Reflect.get(target, name);
   if (typeof original !== "function") return;
   Object.defineProperty(target, name, {
     value(this: unknown, ...args: unknown[]): unknown {
-      listen(...args);
+      listen(args[0]);
       return Reflect.apply(original, this, args);
     },
     configurable: true,
@@ -66,13 +65,13 @@ export function before(target: object, name: string, listen: (...args: unknown[]
 function intercept(
   transport: Transport,
   name: "onmessage" | "onclose",
-  listen: (...rest: unknown[]) => void,
+  listen: (first: unknown, second: unknown) => void,
 ): void {
   let depth = 0;
   const wrap = (handler: unknown) => {
     if (typeof handler !== "function") return handler;
     return function (this: unknown, ...rest: unknown[]): unknown {
-      if (depth === 0) listen(...rest);
+      if (depth === 0) listen(rest[0], rest[1]);
       depth += 1;
       try {
         return Reflect.apply(handler, this, rest);

@@ -1,7 +1,7 @@
 /** What the things are that can be instrumented, by their shape: no SDK is imported. */
 import type { HeaderReader, Identity } from "./identity.ts";
 import { clientOf, serverOf } from "./identity.ts";
-import { type JsonObject, isObject } from "./message.ts";
+import { isObject } from "./message.ts";
 import type { Transport } from "./tap.ts";
 
 /** A server or client of either SDK below its convenience layer: what is connected to a transport. */
@@ -66,7 +66,8 @@ export function identityOf(protocol: Protocol): Identity {
 }
 
 /** The headers of the request that carried a message: SDK 1 hands on an object, SDK 2 the request. */
-export function headersOf(extra: JsonObject): HeaderReader | undefined {
+export function headersOf(extra: unknown): HeaderReader | undefined {
+  if (!isObject(extra)) return undefined;
   const { request, requestInfo } = extra;
   if (request instanceof Request) return (name) => request.headers.get(name) ?? undefined;
   const headers = isObject(requestInfo) ? requestInfo["headers"] : undefined;
