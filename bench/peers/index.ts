@@ -14,8 +14,8 @@ import { join } from "node:path";
 import { createAnalyticsDb, toolCalls } from "../../packages/core/src/analytics/index.ts";
 import { PRODUCTS } from "./products.ts";
 
-const ROUNDS = Number(process.env["TOOLMETER_BENCH_ROUNDS"] ?? 5);
-const CALLS = 300;
+const ROUNDS = Number(process.env["TOOLMETER_BENCH_ROUNDS"] ?? 7);
+const CALLS = 200;
 const directory = mkdtempSync(join(tmpdir(), "toolmeter-peers-"));
 const names = Object.keys(PRODUCTS);
 let files = 0;
@@ -79,20 +79,64 @@ async function trips(): Promise<void> {
       await child.exited;
     }
   }
+  tell("1. Round trip in memory", ["small", "large"], found);
+}
+
+/** The same over a pipe, as most servers are used. */
+async function pipes(): Promise<void> {
+  const found = new Map<string, Record<string, Figures>[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of names) {
+      using sink = new Sink();
+      const child = start("server.ts", name, sink.url, file());
+      const client = await connect(child);
+      await roundTrips(client);
+      found.get(name)?.push({ small: figures(await roundTrips(client)) });
+      child.kill("SIGKILL");
+      await child.exited;
+    }
+  }
+  tell("1b. Round trip over stdio", ["small"], found);
+}
+
+async function roundTrips(client: RawClient): Promise<number[]> {
+  const times: number[] = [];
+  for (let call = 0; call < CALLS; call++) {
+    times.push(await client.call("survivor_1"));
+    await Bun.sleep(5);
+  }
+  return times;
+}
+
+interface Figures {
+  /** Microseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+function figures(milliseconds: readonly number[]): Figures {
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  const at = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? NaN) * 1e3;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+function tell(
+  title: string,
+  sizes: readonly string[],
+  found: ReadonlyMap<string, readonly Record<string, Figures>[]>,
+): void {
   const bare = found.get("bare") ?? [];
-  console.log(
-    `\n1. Round trip, ${ROUNDS} rounds of ${CALLS} calls 5 ms apart; medians of the rounds\n`,
-  );
+  console.log(`\n${title}, ${ROUNDS} rounds of ${CALLS} calls 5 ms apart; medians of the rounds\n`);
   console.log(`| product | ${sizes.map((size) => `${size} p50 | p99 added`).join(" | ")} |`);
   console.log(`| --- ${"| --- | --- ".repeat(sizes.length)}|`);
   for (const name of names) {
     const ours = found.get(name) ?? [];
     const cells = sizes.flatMap((size) => {
       const ratio = median(
-        ours.map((trip, index) => (trip[size]?.p50 ?? NaN) / (bare[index]?.[size].p50 ?? NaN)),
+        ours.map((trip, index) => (trip[size]?.p50 ?? NaN) / (bare[index]?.[size]?.p50 ?? NaN)),
       );
       const added = median(
-        ours.map((trip, index) => (trip[size]?.p99 ?? NaN) - (bare[index]?.[size].p99 ?? NaN)),
+        ours.map((trip, index) => (trip[size]?.p99 ?? NaN) - (bare[index]?.[size]?.p99 ?? NaN)),
       );
       return [`${ratio.toFixed(2)} ×`, `${(added / 1e3).toFixed(2)} ms`];
     });

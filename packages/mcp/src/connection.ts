@@ -135,7 +135,11 @@ export class Connection {
       observed.add(message);
       call = this.#start(direction, id, message, header);
     }
-    this.#pending.set(keyOf(direction, id), { method, call });
+    const key = keyOf(direction, id);
+    const forgotten = this.#pending.get(key)?.call;
+    // An id that comes again: nobody waits for the first one any more.
+    if (forgotten) this.#end(forgotten, () => ({ status: "cancelled" }));
+    this.#pending.set(key, { method, call });
   }
 
   #onResponse(direction: Direction, id: RequestId, message: JsonObject): void {
@@ -243,7 +247,10 @@ export class Connection {
       const isMalformed = textAt(params, "name") === undefined || !hasArguments;
       const outcome = outcomeOf({ toolName, isMalformed });
       this.#recorder.ended(outcome.status);
-      return { ...this.#detailsOf(call, result), ...outcome };
+      let details = {};
+      // In memory, arguments and results may be what no JSON can hold.
+      this.#recorder.guard(() => (details = this.#detailsOf(call, result)));
+      return { ...details, ...outcome };
     };
     handle.end(this.#isDurable ? describe() : describe);
   }

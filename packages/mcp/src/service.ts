@@ -70,6 +70,7 @@ export class Service {
 
   #tryToOpen(): void {
     const { path, config } = this.options;
+    if (config.enabled === false) return;
     const logger = containLogger(config.logger ?? stderrLogger);
     try {
       const db = createAnalyticsDb(path, { openTimeoutMs: OPEN_TIMEOUT_MS, logger });

@@ -363,6 +363,7 @@ describe("instrument()", () => {
     const { client } = await connectV1(server);
     await client.callTool(ECHO);
     expect(instrumentation(server)?.report()).toMatchObject({ isRecording: false, calls: {} });
+    expect(await Bun.file(file.path).exists()).toBe(false);
   });
 
   test("opens its file again after a shutdown", async () => {
@@ -428,6 +429,31 @@ describe("a Connection", () => {
       params: { requestId: "x" },
     });
     expect(await lines()).toEqual(["echo cancelled disconnected"]);
+  });
+
+  test("gives up a request whose id comes again", async () => {
+    const { connection, lines } = observer();
+    connection.observe("received", call(1, "first"));
+    connection.observe("received", call(1, "second"));
+    connection.observe("sent", { jsonrpc: "2.0", id: 1, result: { content: [] } });
+    expect(await lines()).toEqual(["first cancelled -", "second success -"]);
+  });
+
+  test("records the outcome of what no JSON can hold", async () => {
+    const { connection, lines, handle } = observer();
+    const circular: Record<string, unknown> = { content: [] };
+    circular["self"] = circular;
+    connection.observe("received", call(1, "circular"));
+    connection.observe("sent", { jsonrpc: "2.0", id: 1, result: circular });
+    connection.observe("received", {
+      jsonrpc: "2.0",
+      id: 2,
+      method: "tools/call",
+      params: { name: "big", arguments: { n: 1n } },
+    });
+    connection.observe("sent", { jsonrpc: "2.0", id: 2, result: { content: [] } });
+    expect(await lines()).toEqual(["circular success -", "big success -"]);
+    expect(handle.report().unreadable).toBe(2);
   });
 
   test("passes over what is no message", async () => {
