@@ -240,19 +240,19 @@ export class Connection {
   }
 
   #end(call: Call, outcomeOf: (tool: CalledTool) => Outcome, result?: JsonObject): void {
-    const { handle, toolName, params } = call;
-    const describe = () => {
-      const input = params["arguments"];
-      const hasArguments = input === undefined || isObject(input);
-      const isMalformed = textAt(params, "name") === undefined || !hasArguments;
-      const outcome = outcomeOf({ toolName, isMalformed });
-      this.#recorder.ended(outcome.status);
-      let details = {};
-      // In memory, arguments and results may be what no JSON can hold.
-      this.#recorder.guard(() => (details = this.#detailsOf(call, result)));
-      return { ...details, ...outcome };
+    const outcome = () => {
+      const known = outcomeOf(toCalledTool(call));
+      this.#recorder.ended(known.status);
+      return known;
     };
-    handle.end(this.#isDurable ? describe() : describe);
+    const more = () => {
+      let details = {};
+      // Arguments and results may be what no JSON can hold: the outcome stands.
+      this.#recorder.guard(() => (details = this.#detailsOf(call, result)));
+      return details;
+    };
+    if (this.#isDurable) call.handle.end(outcome(), more);
+    else call.handle.end(() => ({ ...more(), ...outcome() }));
   }
 
   #detailsOf({ handle, toolName, params, header, definitionHash }: Call, result?: JsonObject) {
@@ -283,6 +283,12 @@ export class Connection {
       result: this.#recorder.payload(result, toolName, "result"),
     };
   }
+}
+
+function toCalledTool({ toolName, params }: Call): CalledTool {
+  const input = params["arguments"];
+  const isWhole = textAt(params, "name") !== undefined && (input === undefined || isObject(input));
+  return { toolName, isMalformed: !isWhole };
 }
 
 function detailsOfArguments(input: unknown, json: string) {

@@ -188,6 +188,21 @@ export function toStartDetails(
   return { ...details, arguments: input, result, attributes: others };
 }
 
+/** Of what is said at a call's end, how it ended; as `toStartDetails`, before the schema looks at it. */
+export function toOutcome({
+  status,
+  errorType,
+  errorCode,
+  errorMessage,
+}: Partial<ToolCallMetadata>) {
+  return {
+    status: TOOL_CALL_STATUSES.find((known) => known === status) ?? "success",
+    errorType: typeof errorType === "string" ? errorType : undefined,
+    errorCode: Number.isSafeInteger(errorCode) ? errorCode : undefined,
+    errorMessage: typeof errorMessage === "string" ? errorMessage : undefined,
+  };
+}
+
 /** A call as its start and its end say it, the later word over the earlier, validated. */
 export function toEndedCall(
   started: Partial<ToolCallMetadata>,

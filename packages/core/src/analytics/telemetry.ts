@@ -13,6 +13,7 @@ import {
   sessionReasonSchema,
   toCallDetails,
   toEndedCall,
+  toOutcome,
   toSeenDefinition,
   toSessionEnd,
   toSessionStart,
@@ -43,8 +44,10 @@ export interface ToolCallHandle {
    * @param details Or a function that says them: it is asked as soon as the event loop is free, at the latest
    * when the process ends. Whoever waits for the tool does not wait for it; a process that is killed before
    * leaves the call as `abandoned`.
+   * @param more What takes time to say, asked for in the same way, beside details that are safe from SIGKILL when
+   * this returns: of these the status and the error.
    */
-  end(details?: ToolCallEnd | (() => ToolCallEnd)): void;
+  end(details?: ToolCallEnd | (() => ToolCallEnd), more?: () => ToolCallEnd): void;
 }
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
@@ -163,17 +166,21 @@ export class TelemetryService implements AsyncDisposable {
       get id() {
         return (id ??= Bun.randomUUIDv7("hex", recordedAt));
       },
-      end: (details: ToolCallEnd | (() => ToolCallEnd) = {}) => {
+      end: (details: ToolCallEnd | (() => ToolCallEnd) = {}, more?: () => ToolCallEnd) => {
         if (isOver) return;
         isOver = true;
         const durationMs = performance.now() - since;
-        const say = typeof details === "function" ? details : () => details;
+        const say =
+          typeof details === "function" ? details : () => ({ ...this.#ask(more), ...details });
         const end = () => {
           call ??= this.#describe(metadata, recordedAt, since);
           if (call) this.#end(handle.id, call, durationMs, say);
         };
+        if (more && call && typeof details !== "function")
+          this.#keepOutcome(handle.id, call, durationMs, details);
         // What is postponed keeps its order.
-        if (typeof metadata === "function" || typeof details === "function") this.#later(end);
+        if (more || typeof metadata === "function" || typeof details === "function")
+          this.#later(end);
         else end();
       },
     };
@@ -303,6 +310,26 @@ export class TelemetryService implements AsyncDisposable {
     if (this.#inFlight.size >= MAX_IN_FLIGHT) return;
     this.#inFlight.set(id, call);
     this.#pipeline.open(id, encodeCall(id, call.recordedAt, call.details));
+  }
+
+  /** Journals how a call ended, before all is said of it. */
+  #keepOutcome(id: string, call: InFlight, durationMs: number, end: ToolCallEnd): void {
+    try {
+      const details = { ...call.details, ...toOutcome(end), durationMs };
+      this.#pipeline.open(id, encodeCall(id, call.recordedAt, details));
+    } catch (error) {
+      this.#refuse("the outcome of a tool call", error);
+    }
+  }
+
+  /** What is said later may fail: then the rest stands. */
+  #ask(more: (() => ToolCallEnd) | undefined): ToolCallEnd {
+    try {
+      return more?.() ?? {};
+    } catch (error) {
+      this.#refuse("a part of a tool call", error);
+      return {};
+    }
   }
 
   /** Does a part of the work when nobody waits for it. */

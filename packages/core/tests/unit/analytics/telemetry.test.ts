@@ -483,6 +483,22 @@ describe("calls in flight", () => {
     expect(telemetry.stats.dropped.invalid).toBe(1);
   });
 
+  test("may end with more to say later; what fails of it leaves the rest", async () => {
+    const { db, telemetry } = serviceOnSqlite();
+    const call = telemetry.startToolCall({ toolName: "echo" });
+    call.end({ status: "error", errorType: "tool_error" }, () => ({ outputBytes: 5 }));
+    const failing = telemetry.startToolCall({ toolName: "failing" });
+    failing.end({ status: "timeout" }, () => {
+      throw new Error("cannot say");
+    });
+    expect(telemetry.stats).toMatchObject({ accepted: 2, inFlight: 0, dropped: { invalid: 1 } });
+    await telemetry.flush();
+    expect(db.select().from(toolCalls).all()).toMatchObject([
+      { toolName: "echo", status: "error", errorType: "tool_error", outputBytes: 5 },
+      { toolName: "failing", status: "timeout" },
+    ]);
+  });
+
   test.each(["flush", "shutdown"] as const)("say them before %s()", async (how) => {
     const { db, telemetry } = serviceOnSqlite();
     telemetry.startToolCall({ toolName: "echo" }).end(() => ({ outputBytes: 5 }));
