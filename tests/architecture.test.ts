@@ -47,6 +47,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "node:fs",
   ],
   "health.ts": [],
+  "in-flight.ts": ["./metadata.ts", "./record.ts"],
   "index.ts": [
     "./database.ts",
     "./errors.ts",
@@ -96,6 +97,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "./config.ts",
     "./errors.ts",
     "./health.ts",
+    "./in-flight.ts",
     "./metadata.ts",
     "./meter.ts",
     "./pipeline.ts",

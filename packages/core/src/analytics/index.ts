@@ -26,6 +26,7 @@ export type { FlushResult, Rejection } from "./batcher.ts";
 export type { TelemetryConfig } from "./config.ts";
 export type { AnalyticsDb, AnalyticsDbOptions } from "./database.ts";
 export type { AnalyticsErrorCode } from "./errors.ts";
+export type { ToolCallEnd, ToolCallHandle, ToolCallStart } from "./in-flight.ts";
 export type { Logger } from "./logger.ts";
 export type { SessionDetails, ToolCallMetadata, ToolDefinition } from "./metadata.ts";
 export type {
@@ -42,5 +43,4 @@ export type { TelemetryRecord } from "./record.ts";
 export type { Recovery } from "./recovery.ts";
 export type { RetentionPolicy } from "./retention.ts";
 export type { DropReason, TelemetryStats } from "./stats.ts";
-export type { ToolCallEnd, ToolCallHandle, ToolCallStart } from "./telemetry.ts";
 export type { RecordWriter } from "./writer.ts";

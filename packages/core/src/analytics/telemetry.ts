@@ -3,6 +3,7 @@ import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./conf
 import type { AnalyticsDb } from "./database.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import { Health } from "./health.ts";
+import { CallsInFlight, type ToolCallHandle, type ToolCallStart } from "./in-flight.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
@@ -12,12 +13,9 @@ import {
   sessionIdSchema,
   sessionReasonSchema,
   toCallDetails,
-  toEndedCall,
-  toOutcome,
   toSeenDefinition,
   toSessionEnd,
   toSessionStart,
-  toStartDetails,
   toolCallMetadataSchema,
   toolDefinitionSchema,
 } from "./metadata.ts";
@@ -25,44 +23,9 @@ import { Meter } from "./meter.ts";
 import { Pipeline } from "./pipeline.ts";
 import { encode, encodeCall } from "./record.ts";
 import { Reporter } from "./reporter.ts";
-import type { CallDetails } from "./row.ts";
 import type { DropReason, TelemetryStats } from "./stats.ts";
 
-/** What is known of a call when it starts. */
-export type ToolCallStart = Omit<ToolCallMetadata, "durationMs" | "status">;
-
-/** What is known when it ends; `durationMs` is measured. */
-export type ToolCallEnd = Partial<ToolCallMetadata>;
-
-/** A tool call in flight. */
-export interface ToolCallHandle {
-  /** The id of its row. */
-  readonly id: string;
-  /**
-   * Records the call, with the time since its start as its duration. Returns at once and never throws.
-   * The first end counts; others do nothing.
-   * @param details Or a function that says them: it is asked as soon as the event loop is free, at the latest
-   * when the process ends. Whoever waits for the tool does not wait for it; a process that is killed before
-   * leaves the call as `abandoned`.
-   * @param more What takes time to say, asked for in the same way, beside details that are safe from SIGKILL when
-   * this returns: of these the status and the error.
-   */
-  end(details?: ToolCallEnd | (() => ToolCallEnd), more?: () => ToolCallEnd): void;
-}
-
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
-
-/** Calls in flight that are followed at most: a host that never ends its calls must not fill memory. */
-const MAX_IN_FLIGHT = 10_000;
-
-interface InFlight {
-  /** What was said of it but its payloads, which are in `details`. */
-  readonly metadata: Partial<ToolCallMetadata>;
-  readonly details: CallDetails;
-  readonly recordedAt: number;
-  /** By the monotonic clock. */
-  readonly since: number;
-}
 
 /**
  * Records tool calls and sessions into the analytics database, in batches, without ever hurting its host.
@@ -80,7 +43,7 @@ export class TelemetryService implements AsyncDisposable {
   readonly #pipeline: Pipeline;
   readonly #meter = new Meter();
   readonly #health = new Health(this.#recorderId);
-  readonly #inFlight = new Map<string, InFlight>();
+  readonly #calls: CallsInFlight;
   readonly #dropped: Record<DropReason, number> = {
     invalid: 0,
     queue_full: 0,
@@ -89,8 +52,6 @@ export class TelemetryService implements AsyncDisposable {
     shut_down: 0,
     shutdown_timeout: 0,
   };
-  /** Starts and ends of calls whose details are still to be asked for. */
-  readonly #postponed: (() => void)[] = [];
   #written = 0;
   #leftInJournal = 0;
   #failedFlushes = 0;
@@ -115,6 +76,20 @@ export class TelemetryService implements AsyncDisposable {
       },
       footnote: (count, unqueued) => this.#healthLine(count, unqueued),
       lastLines: () => this.#lastLines(),
+    });
+    this.#calls = new CallsInFlight(this.#config, {
+      follow: (id, line) => this.#pipeline.open(id, line),
+      accept: (id, line) => {
+        if (line !== undefined) this.#accept(line);
+        this.#pipeline.settle(id);
+      },
+      refuse: (what, error) => this.#refuse(what, error),
+      sawSession: () => {
+        this.#hasSessions = true;
+      },
+      took: (nanoseconds) => {
+        this.#meter.recording += nanoseconds;
+      },
     });
     if (this.#config.enabled) this.#reporter.started(db.path, db.journalMode);
   }
@@ -157,43 +132,7 @@ export class TelemetryService implements AsyncDisposable {
    * it is asked as soon as the event loop is free, and the call is safe from then on.
    */
   startToolCall(metadata: ToolCallStart | (() => ToolCallStart)): ToolCallHandle {
-    const recordedAt = Date.now();
-    const since = performance.now();
-    let id: string | undefined;
-    let call: InFlight | undefined;
-    let isOver = !this.#config.enabled;
-    const handle = {
-      get id() {
-        return (id ??= Bun.randomUUIDv7("hex", recordedAt));
-      },
-      end: (details: ToolCallEnd | (() => ToolCallEnd) = {}, more?: () => ToolCallEnd) => {
-        if (isOver) return;
-        isOver = true;
-        const durationMs = performance.now() - since;
-        const say =
-          typeof details === "function" ? details : () => ({ ...this.#ask(more), ...details });
-        const end = () => {
-          call ??= this.#describe(metadata, recordedAt, since);
-          if (call) this.#end(handle.id, call, durationMs, say);
-        };
-        if (more && call && typeof details !== "function")
-          this.#keepOutcome(handle.id, call, durationMs, details);
-        // What is postponed keeps its order.
-        if (more || typeof metadata === "function" || typeof details === "function")
-          this.#later(end);
-        else end();
-      },
-    };
-    const begin = () => {
-      if (isOver) return;
-      call = this.#describe(metadata, recordedAt, since);
-      // Nothing to end: it was refused.
-      if (call) this.#follow(handle.id, call);
-      else isOver = true;
-    };
-    if (typeof metadata === "function") this.#later(begin);
-    else begin();
-    return handle;
+    return this.#calls.start(metadata);
   }
 
   /** Ends a session; its first end stands. An unknown session is logged and counted. */
@@ -229,7 +168,7 @@ export class TelemetryService implements AsyncDisposable {
    */
   flush(): Promise<FlushResult> {
     if (!this.#config.enabled) return Promise.resolve(NOTHING_TO_FLUSH);
-    this.#catchUp();
+    this.#calls.catchUp();
     return this.#pipeline.flush();
   }
 
@@ -262,7 +201,7 @@ export class TelemetryService implements AsyncDisposable {
 
   /** A snapshot of what was accepted, written and dropped, and of what it cost. */
   get stats(): TelemetryStats {
-    this.#catchUp();
+    this.#calls.catchUp();
     const { queue, journal } = this.#pipeline;
     return {
       accepted: queue.accepted,
@@ -274,7 +213,7 @@ export class TelemetryService implements AsyncDisposable {
       failedFlushes: this.#failedFlushes,
       retries: queue.retries,
       lastError: this.#lastError && { ...this.#lastError },
-      inFlight: this.#inFlight.size,
+      inFlight: this.#calls.size,
       ...this.#meter.readings,
       queuePeak: queue.peak,
       journalBytes: journal?.written ?? 0,
@@ -286,78 +225,6 @@ export class TelemetryService implements AsyncDisposable {
     const valid = toolCallMetadataSchema.parse(metadata);
     if (valid.sessionId) this.#hasSessions = true;
     return encodeCall(id, now, toCallDetails(valid, this.#config));
-  }
-
-  #describe(
-    metadata: ToolCallStart | (() => ToolCallStart),
-    recordedAt: number,
-    since: number,
-  ): InFlight | undefined {
-    try {
-      const said = typeof metadata === "function" ? metadata() : metadata;
-      const details = toStartDetails(said, recordedAt, this.#config);
-      if (details.sessionId) this.#hasSessions = true;
-      const { arguments: _input, result: _result, attributes: _attributes, ...others } = said;
-      return { metadata: others, details, recordedAt, since };
-    } catch (error) {
-      this.#refuse("the start of a tool call", error);
-      return undefined;
-    }
-  }
-
-  /** Keeps a call that runs, in the journal too. */
-  #follow(id: string, call: InFlight): void {
-    if (this.#inFlight.size >= MAX_IN_FLIGHT) return;
-    this.#inFlight.set(id, call);
-    this.#pipeline.open(id, encodeCall(id, call.recordedAt, call.details));
-  }
-
-  /** Journals how a call ended, before all is said of it. */
-  #keepOutcome(id: string, call: InFlight, durationMs: number, end: ToolCallEnd): void {
-    try {
-      const details = { ...call.details, ...toOutcome(end), durationMs };
-      this.#pipeline.open(id, encodeCall(id, call.recordedAt, details));
-    } catch (error) {
-      this.#refuse("the outcome of a tool call", error);
-    }
-  }
-
-  /** What is said later may fail: then the rest stands. */
-  #ask(more: (() => ToolCallEnd) | undefined): ToolCallEnd {
-    try {
-      return more?.() ?? {};
-    } catch (error) {
-      this.#refuse("a part of a tool call", error);
-      return {};
-    }
-  }
-
-  /** Does a part of the work when nobody waits for it. */
-  #later(work: () => void): void {
-    this.#postponed.push(work);
-    if (this.#postponed.length === 1) setImmediate(() => this.#catchUp());
-  }
-
-  #catchUp(): void {
-    for (const work of this.#postponed.splice(0)) work();
-  }
-
-  #end(
-    id: string,
-    { metadata, details, recordedAt }: InFlight,
-    durationMs: number,
-    end: () => ToolCallEnd,
-  ): void {
-    const begunAt = Bun.nanoseconds();
-    try {
-      const call = toEndedCall(metadata, details, { durationMs, ...end() }, this.#config);
-      this.#accept(encodeCall(id, recordedAt, call));
-    } catch (error) {
-      this.#refuse("the end of a tool call", error);
-    }
-    this.#inFlight.delete(id);
-    this.#pipeline.settle(id);
-    this.#meter.recording += Bun.nanoseconds() - begunAt;
   }
 
   #accept(line: string): void {
@@ -378,12 +245,7 @@ export class TelemetryService implements AsyncDisposable {
 
   /** The calls in flight, as abandoned; and the end of the open sessions. */
   #lastLines(): readonly string[] {
-    this.#catchUp();
-    const now = performance.now();
-    const lines = [...this.#inFlight].map(([id, { details, recordedAt, since }]) =>
-      encodeCall(id, recordedAt, { ...details, durationMs: now - since }),
-    );
-    this.#inFlight.clear();
+    const lines = [...this.#calls.abandon()];
     if (this.#hasSessions) {
       const row = { recorderId: this.#recorderId, endedAt: Date.now(), reason: "shutdown" };
       lines.push(encode({ kind: "recorder_end", row }));

@@ -545,8 +545,15 @@ describe("calls in flight", () => {
     const bad: unknown = { toolName: 1 };
     telemetry.startToolCall(bad as ToolCallMetadata).end();
     telemetry.startToolCall({ toolName: "echo" }).end(bad as ToolCallMetadata);
+    const unreadable = Object.defineProperty({}, "status", {
+      enumerable: true,
+      get: () => {
+        throw new Error("do not look");
+      },
+    });
+    telemetry.startToolCall({ toolName: "echo" }).end(unreadable, () => ({}));
     await telemetry.flush();
-    expect(telemetry.stats).toMatchObject({ inFlight: 0, dropped: { invalid: 2 } });
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, dropped: { invalid: 3 } });
     expect(stored(db)).toEqual([]);
   });
 
