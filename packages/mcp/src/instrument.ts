@@ -117,13 +117,8 @@ function attachToTransport(transport: unknown, made: Instrumentation, protocol?:
     );
     const { recorder } = made;
     tap(transport, {
-      message(direction, message, extra) {
-        try {
-          connection.observe(direction, message, headersOf(extra));
-        } catch (error) {
-          recorder.failed(error);
-        }
-      },
+      message: (direction, message, extra) =>
+        recorder.guard(() => connection.observe(direction, message, headersOf(extra))),
       closed: () => recorder.guard(() => connection.closed()),
     });
   });

@@ -50,14 +50,12 @@ export class Recorder {
     try {
       work();
     } catch (error) {
-      this.failed(error);
+      this.#failures += 1;
+      if (this.#failures === 1) this.#warn(error);
     }
   }
 
-  /** Something of ours failed. Never throws. */
-  failed(error: unknown): void {
-    this.#failures += 1;
-    if (this.#failures > 1) return;
+  #warn(error: unknown): void {
     try {
       this.#options.logger.warn(
         `A message could not be recorded (${String(error)}). The tool is not affected; further ones are counted.`,

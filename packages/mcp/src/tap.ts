@@ -96,13 +96,8 @@ function intercept(
 }
 
 function describe(target: object, name: string): PropertyDescriptor | undefined {
-  for (let object: unknown = target; isHolder(object); object = Object.getPrototypeOf(object)) {
-    const found = Object.getOwnPropertyDescriptor(object, name);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-function isHolder(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
+  const found = Object.getOwnPropertyDescriptor(target, name);
+  if (found) return found;
+  const prototype: object | null = Object.getPrototypeOf(target);
+  return prototype ? describe(prototype, name) : undefined;
 }

@@ -96,9 +96,9 @@ export class Pipeline {
     return true;
   }
 
-  /** Journals the line of a call in flight, until it is settled. */
+  /** Journals the line of a call in flight, until it is settled. After `close()` there is no journal to keep it. */
   open(id: string, line: string): void {
-    this.#journal?.keepOpen(id, line);
+    if (!this.#batcher.isClosed) this.#journal?.keepOpen(id, line);
   }
 
   /** The call's end was accepted, or never will be. */

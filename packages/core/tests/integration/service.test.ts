@@ -242,3 +242,13 @@ describe("a service on a file", () => {
     60_000,
   );
 });
+
+test("calls that start or end after the shutdown are counted, and no journal is blamed", async () => {
+  await using store = setUp();
+  const call = store.telemetry.startToolCall({ toolName: "slow" });
+  await store.telemetry.shutdown();
+  call.end({ status: "success" }, () => ({ outputBytes: 1 }));
+  store.telemetry.startToolCall({ toolName: "late" }).end();
+  expect(store.telemetry.stats).toMatchObject({ unjournaled: 0, dropped: { shut_down: 2 } });
+  expect(store.warnings()).toEqual([expect.stringContaining("the service was shut down")]);
+});
