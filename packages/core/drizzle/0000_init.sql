@@ -90,7 +90,7 @@ CREATE TABLE `tool_calls` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `tool_calls_id_unique` ON `tool_calls` (`id`);--> statement-breakpoint
-CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`,`tool_name`,`duration_ms`,`status`);--> statement-breakpoint
+CREATE INDEX `tool_calls_by_time` ON `tool_calls` (`started_at_ms`,`tool_name`,`duration_ms`,`status`,`output_tokens`);--> statement-breakpoint
 CREATE INDEX `tool_calls_by_session` ON `tool_calls` (`session_id`,`started_at_ms`,`status`);--> statement-breakpoint
 CREATE TABLE `tool_definitions` (
 	`hash` text PRIMARY KEY NOT NULL,

@@ -2,6 +2,8 @@ import { SQLiteError } from "bun:sqlite";
 
 /** What can go wrong with the analytics database. Each code is a different way out for the user. */
 export const ANALYTICS_ERROR_CODES = [
+  /** There is no file to read. */
+  "not_found",
   /** The path names a directory. */
   "is_directory",
   /** The file, or its directory, cannot be created or opened. */

@@ -3,13 +3,10 @@
  */
 export { createAnalyticsDb } from "./database.ts";
 export { AnalyticsError, ANALYTICS_ERROR_CODES } from "./errors.ts";
+export { Importer } from "./importer.ts";
 export { containLogger, stderrLogger } from "./logger.ts";
 export { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
 export {
-  CONTENT_TYPES,
-  FAILED_STATUSES,
-  SESSION_KINDS,
-  TOOL_CALL_STATUSES,
   failedCalls,
   recorderHealth,
   sessionDefinitions,
@@ -19,6 +16,12 @@ export {
   toolDaily,
   toolDefinitions,
 } from "./schema.ts";
+export {
+  CONTENT_TYPES,
+  FAILED_STATUSES,
+  SESSION_KINDS,
+  TOOL_CALL_STATUSES,
+} from "./vocabulary.ts";
 export { DROP_REASONS } from "./stats.ts";
 export { TelemetryService } from "./telemetry.ts";
 
@@ -26,17 +29,17 @@ export type { FlushResult, Rejection } from "./batcher.ts";
 export type { TelemetryConfig } from "./config.ts";
 export type { AnalyticsDb, AnalyticsDbOptions } from "./database.ts";
 export type { AnalyticsErrorCode } from "./errors.ts";
+export type { RecordedSession, RecordedToolCall } from "./importer.ts";
 export type { ToolCallEnd, ToolCallHandle, ToolCallStart } from "./in-flight.ts";
 export type { Logger } from "./logger.ts";
 export type { SessionDetails, ToolCallMetadata, ToolDefinition } from "./metadata.ts";
+export type { ContentType, SessionKind, ToolCallStatus } from "./vocabulary.ts";
 export type {
-  ContentType,
   NewSession,
   NewToolCall,
   RecorderHealth,
   Session,
   ToolCall,
-  ToolCallStatus,
 } from "./schema.ts";
 export type { Distribution } from "./meter.ts";
 export type { TelemetryRecord } from "./record.ts";

@@ -1,7 +1,7 @@
 import { z, ZodError } from "zod";
 import { toJsonText } from "./json.ts";
 import { type CallDetails, MAX_NAME_LENGTH, type SessionStart, cut, name } from "./row.ts";
-import { CONTENT_TYPES, SESSION_KINDS, TOOL_CALL_STATUSES } from "./schema.ts";
+import { CONTENT_TYPES, SESSION_KINDS, TOOL_CALL_STATUSES } from "./vocabulary.ts";
 
 /** Longest stored JSON text of a tool's definition, in UTF-16 code units. */
 const MAX_DEFINITION_LENGTH = 65_536;

@@ -5,5 +5,5 @@ import sql0 from "../../drizzle/0000_init.sql" with { type: "text" };
 
 /** Every migration, oldest first. */
 export const migrations: readonly Migration[] = [
-  { name: "0000_init", createdAt: 1795510272571, sql: sql0 },
+  { name: "0000_init", createdAt: 1795517553949, sql: sql0 },
 ];

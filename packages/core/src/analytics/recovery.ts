@@ -1,12 +1,13 @@
-import { type Dirent, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { whileBusySync } from "./busy.ts";
 import type { Connection } from "./connection.ts";
 import { errorMessage } from "./errors.ts";
-import { JOURNAL_HEADER, journalDirectory, lockName } from "./journal.ts";
+import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
-import { type TelemetryRecord, decode } from "./record.ts";
+import type { TelemetryRecord } from "./record.ts";
+import { type SegmentFile, listSegments, readSegment } from "./segments.ts";
 import { type RecordRejection, Writer } from "./writer.ts";
 
 /** What was found in the journals of processes that died. */
@@ -21,16 +22,6 @@ export interface Recovery {
 
 /** Records a transaction: others that write get their turn in between. */
 const BATCH_SIZE = 500;
-
-const SEGMENT = /^([0-9a-f-]{36})-(\d+)\.jsonl$/;
-
-const HEADER = /^\{"format":"([^"]+)","version":(\d+)\}$/;
-
-interface SegmentFile {
-  readonly path: string;
-  readonly recorderId: string;
-  readonly number: number;
-}
 
 /**
  * Takes in what dead processes left in their journals: exactly once, since ids are unique. The journals of
@@ -50,7 +41,7 @@ export function recover(
   const damaged: string[] = [];
   let records = 0;
   let recorders = 0;
-  const segments = Map.groupBy(listSegments(directory), ({ recorderId }) => recorderId);
+  const segments = Map.groupBy(listSegments(path), ({ recorderId }) => recorderId);
   for (const [recorderId, files] of segments) {
     try {
       const lock = FileLock.tryAcquire(join(directory, lockName(recorderId)));
@@ -75,25 +66,6 @@ export function recover(
   }
   if (records > 0) logger.info(`Took in ${records} records from the journals of ended processes.`);
   return { records, recorders, damaged };
-}
-
-function listSegments(directory: string): readonly SegmentFile[] {
-  return entries(directory)
-    .flatMap(({ name }) => {
-      const [, recorderId, number] = SEGMENT.exec(name) ?? [];
-      if (recorderId === undefined) return [];
-      return [{ path: join(directory, name), recorderId, number: Number(number) }];
-    })
-    .toSorted((a, b) => a.number - b.number);
-}
-
-function entries(directory: string): readonly Dirent[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
-  } catch {
-    // No recorder has written here yet, or the directory cannot be read: then nothing was written there either.
-    return [];
-  }
 }
 
 type Commit = (batch: readonly TelemetryRecord[]) => readonly RecordRejection[];
@@ -126,40 +98,4 @@ function takeIn(
     );
   }
   return taken;
-}
-
-interface SegmentContent {
-  readonly records: readonly TelemetryRecord[];
-  /** One for each line that could not be read. */
-  readonly errors: unknown[];
-}
-
-/** @throws If a newer Toolmeter wrote the file: it is for that one to read. */
-function readSegment(path: string): SegmentContent {
-  const lines = readFileSync(path, "utf8").split("\n");
-  // What follows the last line's end is nothing, or a line that its writer did not live to finish.
-  lines.pop();
-  const header = lines.shift();
-  const records: TelemetryRecord[] = [];
-  const errors: unknown[] = [];
-  if (header === undefined) return { records, errors };
-  if (!isJournal(header, path)) return { records, errors: [new SyntaxError("no journal of ours")] };
-  for (const line of lines) {
-    try {
-      records.push(decode(line));
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  return { records, errors };
-}
-
-function isJournal(header: string, path: string): boolean {
-  const { format, version } = JOURNAL_HEADER;
-  const found = HEADER.exec(header);
-  if (found?.[1] !== format) return false;
-  if (Number(found[2]) > version) {
-    throw new Error(`a newer Toolmeter wrote ${path}; update Toolmeter`);
-  }
-  return true;
 }

@@ -1,0 +1,52 @@
+import type { Kind, Value } from "./format.ts";
+
+/** How a cell is coloured, where there are colours. */
+export type Tone = "bad" | "warn" | "good" | "dim";
+
+export interface Column<Row> {
+  readonly header: string;
+  /** @default "text" */
+  readonly kind?: Kind;
+  readonly value: (row: Row) => Value;
+  readonly tone?: (row: Row) => Tone | undefined;
+}
+
+export interface Cell {
+  readonly value: Value;
+  readonly tone?: Tone | undefined;
+}
+
+/** Rows under columns. */
+export interface Table {
+  readonly title?: string | undefined;
+  readonly headers: readonly { readonly text: string; readonly kind: Kind }[];
+  readonly rows: readonly (readonly Cell[])[];
+  /** What is said below it: what was left out, or why it is empty. */
+  readonly note?: string | undefined;
+}
+
+/** What a command answers, before it is decided how it is shown. */
+export interface Page {
+  /** The answer as JSON: as the query gives it, whole. */
+  readonly data: unknown;
+  /** Lines of text, already short, and tables; the first table is the CSV. */
+  readonly sections: readonly (string | Table)[];
+}
+
+export interface TableOptions {
+  readonly title?: string;
+  readonly note?: string | undefined;
+}
+
+export function table<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  { title, note }: TableOptions = {},
+): Table {
+  return {
+    title,
+    note,
+    headers: columns.map(({ header, kind = "text" }) => ({ text: header, kind })),
+    rows: rows.map((row) => columns.map(({ value, tone }) => ({ value: value(row), tone: tone?.(row) }))),
+  };
+}

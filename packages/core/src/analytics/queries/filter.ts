@@ -1,0 +1,92 @@
+import { FAILED_STATUSES, type ToolCallStatus } from "../vocabulary.ts";
+import type { Binding, Statement } from "./source.ts";
+
+/** Which calls a question is about; without a field, all. */
+export interface CallFilter {
+  /** Started then or later, in milliseconds since 1970 UTC. */
+  readonly since?: number | undefined;
+  /** Started before. */
+  readonly until?: number | undefined;
+  /** Names, or patterns with `*` and `?`: one of them matches. */
+  readonly tools?: readonly string[] | undefined;
+  /** Of the call, or of its session where the call names none; as `tools`. */
+  readonly servers?: readonly string[] | undefined;
+  /** As `servers`. */
+  readonly clients?: readonly string[] | undefined;
+  readonly sessionId?: string | undefined;
+  readonly statuses?: readonly ToolCallStatus[] | undefined;
+}
+
+/** The statuses that count as failures (`FAILED_STATUSES`), in SQL. */
+export const FAILED = `(${FAILED_STATUSES.map((status) => `'${status}'`).join(", ")})`;
+
+/** The party of a call: its own word, else its session's. */
+export const CLIENT_NAME = "coalesce(call.client_name, session.client_name)";
+export const SERVER_NAME = "coalesce(call.server_name, session.server_name)";
+
+const JOIN = "left join sessions as session on session.id = call.session_id";
+
+/** `from … where …` over the calls, under the name `call`; with `withSession` their sessions too. */
+export function fromCalls(filter: CallFilter, withSession = false): Statement {
+  const conditions = [
+    ...timeConditions("call.started_at_ms", filter),
+    ...patterns("call.tool_name", filter.tools),
+    ...patterns(CLIENT_NAME, filter.clients),
+    ...patterns(SERVER_NAME, filter.servers),
+    ...equals("call.session_id", filter.sessionId === undefined ? undefined : [filter.sessionId]),
+    ...equals("call.status", filter.statuses),
+  ];
+  const isJoined = withSession || hasAny(filter.clients) || hasAny(filter.servers);
+  return toStatement(`from tool_calls as call ${isJoined ? JOIN : ""}`, conditions);
+}
+
+/** `from … where …` over the sessions that began in the time and have a call that matches. */
+export function fromSessions(filter: CallFilter): Statement {
+  const { since, until, tools, statuses, sessionId } = filter;
+  const ofCalls = fromCalls({ tools, statuses });
+  const narrows = hasAny(tools) || hasAny(statuses);
+  return toStatement("from sessions as session", [
+    ...timeConditions("session.started_at_ms", { since, until }),
+    ...patterns("session.client_name", filter.clients),
+    ...patterns("session.server_name", filter.servers),
+    ...equals("session.id", sessionId === undefined ? undefined : [sessionId]),
+    ...(narrows
+      ? [
+          {
+            sql: `exists (select 1 ${ofCalls.sql} and call.session_id = session.id)`,
+            values: ofCalls.values,
+          },
+        ]
+      : []),
+  ]);
+}
+
+function toStatement(from: string, conditions: readonly Statement[]): Statement {
+  // Never empty, so that more can follow.
+  const where = conditions.map(({ sql }) => sql).join(" and ") || "true";
+  return { sql: `${from} where ${where}`, values: conditions.flatMap(({ values }) => values) };
+}
+
+function timeConditions(column: string, { since, until }: CallFilter): readonly Statement[] {
+  return [
+    ...(since === undefined ? [] : [{ sql: `${column} >= ?`, values: [since] }]),
+    ...(until === undefined ? [] : [{ sql: `${column} < ?`, values: [until] }]),
+  ];
+}
+
+function equals(column: string, values: readonly Binding[] | undefined): readonly Statement[] {
+  if (!hasAny(values)) return [];
+  return [{ sql: `${column} in (${values.map(() => "?").join(", ")})`, values }];
+}
+
+/** GLOB alone would treat `[` in a name as the start of a set. */
+function patterns(column: string, texts: readonly string[] | undefined): readonly Statement[] {
+  if (!hasAny(texts)) return [];
+  const tests = texts.map((text) => (/[*?]/.test(text) ? `${column} glob ?` : `${column} = ?`));
+  const values = texts.map((text) => (/[*?]/.test(text) ? text.replaceAll("[", "[[]") : text));
+  return [{ sql: `(${tests.join(" or ")})`, values }];
+}
+
+function hasAny<Item>(items: readonly Item[] | undefined): items is readonly Item[] {
+  return items !== undefined && items.length > 0;
+}

@@ -1,0 +1,40 @@
+/**
+ * The public names of `@toolmeter/core/queries`: questions to an analytics database, one a file. Neither drizzle nor
+ * zod is loaded for them.
+ */
+export { openAnalyticsReader } from "../reader.ts";
+export {
+  CALL_RECORD_COLUMNS,
+  callsAfter,
+  countCalls,
+  sessionCalls,
+  streamCalls,
+  topCalls,
+} from "./calls.ts";
+export { clients } from "./clients.ts";
+export { confusion } from "./confusion.ts";
+export { contextTax } from "./context-tax.ts";
+export { definitionVersions } from "./definition-versions.ts";
+export { errorClasses } from "./error-classes.ts";
+export { fileHealth, recordingHealth } from "./health.ts";
+export { LiveCallFollower } from "./live-calls.ts";
+export { findSessions, latestSessions } from "./sessions.ts";
+export { transitions } from "./transitions.ts";
+export { usage } from "./usage.ts";
+export { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../vocabulary.ts";
+
+export type { ToolCallStatus } from "../vocabulary.ts";
+export type { AnalyticsReader, AnalyticsReaderOptions } from "../reader.ts";
+export type { CallOrder, CallRecord, CallSummary } from "./calls.ts";
+export type { ClientUsage } from "./clients.ts";
+export type { Confusion, Loops, Retries, Substitution } from "./confusion.ts";
+export type { ContextTax } from "./context-tax.ts";
+export type { DefinitionVersion } from "./definition-versions.ts";
+export type { ErrorClass } from "./error-classes.ts";
+export type { CallFilter } from "./filter.ts";
+export type { FileHealth, RecordingHealth } from "./health.ts";
+export type { LiveCall, LiveCalls } from "./live-calls.ts";
+export type { SessionSummary } from "./sessions.ts";
+export type { QuerySource } from "./source.ts";
+export type { Transition } from "./transitions.ts";
+export type { Figures, ToolUsage, Usage, UsageBucket, UsageTotals } from "./usage.ts";

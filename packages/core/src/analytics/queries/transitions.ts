@@ -1,0 +1,38 @@
+import { type CallFilter, FAILED, fromCalls } from "./filter.ts";
+import { type QuerySource, all } from "./source.ts";
+
+/** One tool after another in the same session. */
+export interface Transition {
+  readonly from: string;
+  readonly to: string;
+  readonly count: number;
+  /** Of all that followed `from`. */
+  readonly share: number;
+  /** How many of them came after a failure of `from`. */
+  readonly afterFailure: number;
+  /** Mean time between the end of the one and the start of the other, in milliseconds: the model's, mostly. */
+  readonly meanGapMs: number;
+}
+
+/** Which tool follows which, most frequent first. */
+export function transitions(source: QuerySource, filter: CallFilter): Transition[] {
+  const { tools, ...others } = filter;
+  const from = fromCalls(others);
+  // The tool asked for may be on either side, so both are looked at before it is.
+  const sql = `with call as materialized (
+      select call.tool_name, call.session_id, call.started_at_ms, call.duration_ms, call.sequence,
+        call.status in ${FAILED} as failed ${from.sql} and call.session_id is not null),
+    step as (
+      select tool_name, lag(tool_name) over following as previous, lag(failed) over following as failed,
+        started_at_ms - lag(started_at_ms + duration_ms) over following as gap
+      from call window following as (partition by session_id order by started_at_ms, sequence))
+    select previous as "from", tool_name as "to", count(*) as count, sum(failed) as afterFailure,
+      max(0, avg(gap)) as meanGapMs, 1.0 * count(*) / sum(count(*)) over (partition by previous) as share
+    from step where previous is not null group by 1, 2 order by count desc, "from", "to"`;
+  return all<Transition>(source, sql, from.values)
+    .filter((step) => isNamed(step.from, tools) || isNamed(step.to, tools));
+}
+
+function isNamed(name: string, patterns: readonly string[] = []): boolean {
+  return patterns.length === 0 || patterns.some((pattern) => new Bun.Glob(pattern).match(name));
+}

@@ -1,0 +1,121 @@
+import { Database, constants } from "bun:sqlite";
+import { accessSync, constants as access, existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { openConnection } from "./connection.ts";
+import { databasePath } from "./environment.ts";
+import { AnalyticsError, toAnalyticsError } from "./errors.ts";
+import { journalDirectory, lockName } from "./journal.ts";
+import { FileLock } from "./lock.ts";
+import { isCurrent } from "./migrations.ts";
+import { listSegments } from "./segments.ts";
+
+/** An analytics database that is open for questions. Its opener closes it. */
+export interface AnalyticsReader extends Disposable {
+  /** The absolute path of the file. */
+  readonly path: string;
+  readonly $client: Database;
+  close(): void;
+}
+
+export interface AnalyticsReaderOptions {
+  /** Longest wait for other processes that open or migrate the file, in milliseconds. @default 5_000 */
+  readonly openTimeoutMs?: number;
+}
+
+/**
+ * Opens an analytics database that exists, for questions only.
+ *
+ * What dead processes left in their journals is taken in first, and an older schema is migrated, where the file may be
+ * written. A file that may only be read is read as it is, also from a read-only medium.
+ * @param path Default: `TOOLMETER_DB`, else `analytics.db` in the user's data directory.
+ * @throws AnalyticsError `not_found` if there is no file, else as `createAnalyticsDb`.
+ */
+export async function openAnalyticsReader(
+  path?: string,
+  { openTimeoutMs = 5_000 }: AnalyticsReaderOptions = {},
+): Promise<AnalyticsReader> {
+  const file = resolve(path ?? databasePath());
+  if (!existsSync(file)) {
+    throw new AnalyticsError(
+      "not_found",
+      file,
+      `Expected an analytics database, but there is no file ${file}. Record something first, or name another file.`,
+    );
+  }
+  try {
+    const client = isWritable(file) ? await openLive(file, openTimeoutMs) : openAsItIs(file);
+    const close = () => client.close(true);
+    return { path: file, $client: client, close, [Symbol.dispose]: close };
+  } catch (error) {
+    throw toAnalyticsError(error, file);
+  }
+}
+
+/** SQLite writes beside the file too, even to read it. */
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, access.W_OK);
+    accessSync(join(file, ".."), access.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function openLive(file: string, timeoutMs: number): Promise<Database> {
+  if (hasDeadRecorders(file)) {
+    // Rare, and it loads all that writes.
+    const { createAnalyticsDb } = await import("./database.ts");
+    createAnalyticsDb(file, { openTimeoutMs: timeoutMs }).close();
+  }
+  const { client } = openConnection(file, timeoutMs);
+  client.run("pragma query_only = on");
+  return client;
+}
+
+function hasDeadRecorders(file: string): boolean {
+  const recorders = new Set(listSegments(file).map(({ recorderId }) => recorderId));
+  return [...recorders].some((id) => !isAlive(file, id));
+}
+
+/** Whether the process of a recorder lives: it holds the lock of its journal as long. */
+export function isAlive(file: string, recorderId: string): boolean {
+  try {
+    const lock = FileLock.tryAcquire(join(journalDirectory(file), lockName(recorderId)));
+    lock?.release();
+    return lock === undefined;
+  } catch {
+    // Nothing can be taken in where nothing can be locked.
+    return true;
+  }
+}
+
+function openAsItIs(file: string): Database {
+  try {
+    return openReadOnly(file, "");
+  } catch (error) {
+    // A file in WAL mode needs its -shm file; without one nobody writes, so that nothing changes under us.
+    if (error instanceof AnalyticsError || existsSync(`${file}-wal`)) throw error;
+    return openReadOnly(file, "&immutable=1");
+  }
+}
+
+function openReadOnly(file: string, parameters: string): Database {
+  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
+  const client = new Database(
+    `${pathToFileURL(file).href}?mode=ro${parameters}`,
+    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+  );
+  try {
+    if (isCurrent(client, file)) return client;
+    throw new AnalyticsError(
+      "read_only",
+      file,
+      `Expected a current schema, but an older Toolmeter wrote ${file}, and it may not be written. Allow writing once, or copy it.`,
+    );
+  } catch (error) {
+    client.close(true);
+    throw error;
+  }
+}
