@@ -66,9 +66,13 @@ export function bucketStarts(since: number, until: number, zone: string): readon
   const length = until - since;
   if (length <= 0) return [since];
   const day = UNITS["d"] ?? 0;
-  const step = length <= 2 * day ? { hours: 1 } : length <= MAX_BUCKETS * day ? { days: 1 } : { weeks: 1 };
+  const step =
+    length <= 2 * day ? { hours: 1 } : length <= MAX_BUCKETS * day ? { days: 1 } : { weeks: 1 };
   const begin = Temporal.Instant.fromEpochMilliseconds(since).toZonedDateTimeISO(zone);
-  let next = "hours" in step ? begin.round({ smallestUnit: "hour", roundingMode: "floor" }) : begin.startOfDay();
+  let next =
+    "hours" in step
+      ? begin.round({ smallestUnit: "hour", roundingMode: "floor" })
+      : begin.startOfDay();
   const starts = [since];
   for (;;) {
     next = next.add(step);

@@ -36,7 +36,10 @@ export class Random {
   }
 
   uuid(): string {
-    const hex = () => Math.floor(this.next() * 0x10000).toString(16).padStart(4, "0");
+    const hex = () =>
+      Math.floor(this.next() * 0x10000)
+        .toString(16)
+        .padStart(4, "0");
     return `${hex()}${hex()}-${hex()}-4${hex().slice(1)}-8${hex().slice(1)}-${hex()}${hex()}${hex()}`;
   }
 

@@ -64,7 +64,10 @@ function defined(tools: readonly DemoTool[]): [DefinedTool, ...DefinedTool[]] {
 function toDefinition({ name, description, parameters }: DemoTool, edit: string): ToolDefinition {
   const properties = Array.from({ length: parameters }, (_, index) => [
     `parameter_${index + 1}`,
-    { type: "string", description: `What parameter ${index + 1} of ${name} says, as a text${edit}` },
+    {
+      type: "string",
+      description: `What parameter ${index + 1} of ${name} says, as a text${edit}`,
+    },
   ]);
   const definition = {
     name,
@@ -173,7 +176,13 @@ function pickStatus(
 ): ToolCallStatus {
   let left = random.next();
   const isEdited = name === EDITED.toolName && at > until - EDITED.daysAgo * DAY_MS;
-  const { error = 0.005, rejected = 0.004, timeout = 0, cancelled = 0.003, abandoned = 0 } = outcomes;
+  const {
+    error = 0.005,
+    rejected = 0.004,
+    timeout = 0,
+    cancelled = 0.003,
+    abandoned = 0,
+  } = outcomes;
   const shares = {
     error,
     rejected: isEdited ? EDITED.rejected : rejected,

@@ -116,6 +116,8 @@ const BARS = "▁▂▃▄▅▆▇█";
 export function sparkline(values: readonly number[]): string {
   const highest = Math.max(...values, 0);
   return values
-    .map((value) => (value === 0 ? " " : (BARS[Math.ceil((value / highest) * BARS.length) - 1] ?? " ")))
+    .map((value) =>
+      value === 0 ? " " : (BARS[Math.ceil((value / highest) * BARS.length) - 1] ?? " "),
+    )
     .join("");
 }

@@ -47,6 +47,8 @@ export function table<Row>(
     title,
     note,
     headers: columns.map(({ header, kind = "text" }) => ({ text: header, kind })),
-    rows: rows.map((row) => columns.map(({ value, tone }) => ({ value: value(row), tone: tone?.(row) }))),
+    rows: rows.map((row) =>
+      columns.map(({ value, tone }) => ({ value: value(row), tone: tone?.(row) })),
+    ),
   };
 }

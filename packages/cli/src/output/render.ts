@@ -15,14 +15,21 @@ export interface RenderOptions {
 }
 
 /** A page in the format that was asked for, its last line's end included. */
-export function render({ data, sections }: Page, options: RenderOptions, terminal: Terminal): string {
+export function render(
+  { data, sections }: Page,
+  options: RenderOptions,
+  terminal: Terminal,
+): string {
   const { format, zone, quiet } = options;
   const shown = quiet ? sections.filter((section) => typeof section !== "string") : sections;
   switch (format) {
     case "json":
       return `${JSON.stringify(data, null, 2)}\n`;
     case "csv":
-      return toCsv(sections.find((section) => typeof section !== "string"), zone);
+      return toCsv(
+        sections.find((section) => typeof section !== "string"),
+        zone,
+      );
     case "md":
       return `${shown.map((section) => toMarkdown(section, zone)).join("\n\n")}\n`;
     default: {
@@ -51,7 +58,8 @@ function raw(value: Value, kind: Kind, zone: string): string {
 
 /** A text that a spreadsheet would run as a formula gets an apostrophe: names and messages come from others. */
 export function csvField(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.]+(?:e[+-]?\d+)?$/i.test(text) ? `'${text}` : text;
+  const safe =
+    /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.]+(?:e[+-]?\d+)?$/i.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
@@ -62,7 +70,9 @@ function toMarkdown(section: string | Table, zone: string): string {
   const body = rows.map((row) =>
     line(
       row.map(({ value }, index) =>
-        show(value, headers[index]?.kind ?? "text", zone).replaceAll("\\", "\\\\").replaceAll("|", "\\|"),
+        show(value, headers[index]?.kind ?? "text", zone)
+          .replaceAll("\\", "\\\\")
+          .replaceAll("|", "\\|"),
       ),
     ),
   );

@@ -17,11 +17,17 @@ const COLORS = { bad: "red", warn: "yellow", good: "green", dim: "dim" } as cons
 /** A table as lines: numbers to the right, texts shortened in their middle until it fits. */
 export function renderTable({ title, headers, rows, note }: Table, style: TableStyle): string {
   const texts = rows.map((row) =>
-    row.map(({ value, tone }, index) => ({ text: show(value, kindOf(headers, index), style.zone), tone })),
+    row.map(({ value, tone }, index) => ({
+      text: show(value, kindOf(headers, index), style.zone),
+      tone,
+    })),
   );
   const widths = fit(
     headers.map(({ text }, index) =>
-      Math.max(Bun.stringWidth(text), ...texts.map((row) => Bun.stringWidth(row[index]?.text ?? ""))),
+      Math.max(
+        Bun.stringWidth(text),
+        ...texts.map((row) => Bun.stringWidth(row[index]?.text ?? "")),
+      ),
     ),
     headers.map(({ kind }) => kind === "text"),
     style.columns,
@@ -29,7 +35,11 @@ export function renderTable({ title, headers, rows, note }: Table, style: TableS
   const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) =>
     cells
       .map(({ text, tone }, index) => {
-        const padded = pad(elide(text, widths[index] ?? 0), widths[index] ?? 0, kindOf(headers, index));
+        const padded = pad(
+          elide(text, widths[index] ?? 0),
+          widths[index] ?? 0,
+          kindOf(headers, index),
+        );
         return paint(padded, tone, style.hasColor);
       })
       .join(GAP)
@@ -49,7 +59,8 @@ function kindOf(headers: Table["headers"], index: number): Kind {
 /** The widest text gives way first. */
 function fit(widths: readonly number[], mayShrink: readonly boolean[], columns: number): number[] {
   const fitted = [...widths];
-  const total = () => fitted.reduce((sum, width) => sum + width, 0) + GAP.length * (fitted.length - 1);
+  const total = () =>
+    fitted.reduce((sum, width) => sum + width, 0) + GAP.length * (fitted.length - 1);
   while (total() > columns) {
     const candidates = fitted.map((width, index) => (mayShrink[index] ? width : 0));
     const widest = Math.max(...candidates);

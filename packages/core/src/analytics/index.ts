@@ -16,12 +16,7 @@ export {
   toolDaily,
   toolDefinitions,
 } from "./schema.ts";
-export {
-  CONTENT_TYPES,
-  FAILED_STATUSES,
-  SESSION_KINDS,
-  TOOL_CALL_STATUSES,
-} from "./vocabulary.ts";
+export { CONTENT_TYPES, FAILED_STATUSES, SESSION_KINDS, TOOL_CALL_STATUSES } from "./vocabulary.ts";
 export { DROP_REASONS } from "./stats.ts";
 export { TelemetryService } from "./telemetry.ts";
 
@@ -34,13 +29,7 @@ export type { ToolCallEnd, ToolCallHandle, ToolCallStart } from "./in-flight.ts"
 export type { Logger } from "./logger.ts";
 export type { SessionDetails, ToolCallMetadata, ToolDefinition } from "./metadata.ts";
 export type { ContentType, SessionKind, ToolCallStatus } from "./vocabulary.ts";
-export type {
-  NewSession,
-  NewToolCall,
-  RecorderHealth,
-  Session,
-  ToolCall,
-} from "./schema.ts";
+export type { NewSession, NewToolCall, RecorderHealth, Session, ToolCall } from "./schema.ts";
 export type { Distribution } from "./meter.ts";
 export type { TelemetryRecord } from "./record.ts";
 export type { Recovery } from "./recovery.ts";

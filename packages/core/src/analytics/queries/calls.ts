@@ -146,7 +146,11 @@ const OWN = [
   "parent_span_id",
 ] as const satisfies readonly (keyof CallRecord)[];
 
-const PAYLOADS = ["arguments", "result", "attributes"] as const satisfies readonly (keyof CallRecord)[];
+const PAYLOADS = [
+  "arguments",
+  "result",
+  "attributes",
+] as const satisfies readonly (keyof CallRecord)[];
 
 /** The columns of a `CallRecord`, in order. */
 export const CALL_RECORD_COLUMNS = [...OWN, ...PARTIES, ...PAYLOADS] as const;
@@ -159,12 +163,18 @@ export function streamCalls(source: QuerySource, filter: CallFilter): Iterable<C
     ...PARTIES.map((name) => `coalesce(call.${name}, session.${name}) as ${name}`),
     ...PAYLOADS.map((name) => `call.${name}`),
   ];
-  return stream(source, `select ${columns.join(", ")} ${from.sql} order by call.sequence`, from.values);
+  return stream(
+    source,
+    `select ${columns.join(", ")} ${from.sql} order by call.sequence`,
+    from.values,
+  );
 }
 
 /** How many calls match. */
 export function countCalls(source: QuerySource, filter: CallFilter): number {
   const from = fromCalls(filter);
-  return all<{ count: number }>(source, `select count(*) as count ${from.sql}`, from.values)[0]?.count ?? 0;
+  return (
+    all<{ count: number }>(source, `select count(*) as count ${from.sql}`, from.values)[0]?.count ??
+    0
+  );
 }
-

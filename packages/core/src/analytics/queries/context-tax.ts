@@ -28,9 +28,12 @@ export function contextTax(source: QuerySource, filter: CallFilter): ContextTax[
   const sql = `with carried as (
       select definition.tool_name, session.server_name, count(*) as sessions, sum(definition.tokens) as tokens,
         max(definition.last_seen_at_ms), definition.tokens as latest
-      ${sessions.sql.replace("from sessions as session", `from sessions as session
+      ${sessions.sql.replace(
+        "from sessions as session",
+        `from sessions as session
         join session_definitions as link on link.session_id = session.id
-        join tool_definitions as definition on definition.hash = link.definition_hash`)}
+        join tool_definitions as definition on definition.hash = link.definition_hash`,
+      )}
       group by 1, 2),
     used as (
       select call.tool_name, ${SERVER_NAME} as server_name, count(*) as calls,
@@ -45,6 +48,7 @@ export function contextTax(source: QuerySource, filter: CallFilter): ContextTax[
     from carried left join used on used.tool_name = carried.tool_name and used.server_name is carried.server_name
     order by unusedTokens desc, carriedTokens desc, toolName`;
   const matches = (tools ?? []).map((pattern) => new Bun.Glob(pattern));
-  return all<ContextTax>(source, sql, [...sessions.values, ...calls.values])
-    .filter(({ toolName }) => matches.length === 0 || matches.some((glob) => glob.match(toolName)));
+  return all<ContextTax>(source, sql, [...sessions.values, ...calls.values]).filter(
+    ({ toolName }) => matches.length === 0 || matches.some((glob) => glob.match(toolName)),
+  );
 }

@@ -39,14 +39,19 @@ export function definitionVersions(
     version.tally.add(ms, failed === 1, tokens);
     version.rejections += rejected;
   }
-  const versions = all<Pick<DefinitionVersion, "hash" | "tokens" | "bytes" | "firstSeenAt" | "lastSeenAt">>(
+  const versions = all<
+    Pick<DefinitionVersion, "hash" | "tokens" | "bytes" | "firstSeenAt" | "lastSeenAt">
+  >(
     source,
     `select hash, tokens, bytes, first_seen_at_ms as firstSeenAt, last_seen_at_ms as lastSeenAt
        from tool_definitions where tool_name = ? order by first_seen_at_ms desc, last_seen_at_ms desc`,
     [toolName],
   );
   return versions.map((version) => {
-    const { tally, rejections } = tallies.get(version.hash) ?? { tally: new Tally(), rejections: 0 };
+    const { tally, rejections } = tallies.get(version.hash) ?? {
+      tally: new Tally(),
+      rejections: 0,
+    };
     const { figures } = tally;
     const rejectionRate = figures.calls === 0 ? 0 : rejections / figures.calls;
     return { ...version, ...figures, rejectionRate };

@@ -70,7 +70,12 @@ export function recordingHealth(
        order by last_error_at_ms desc limit 1`,
     values,
   );
-  return { ...sums, dropped, lastError: last?.lastError ?? null, lastErrorAt: last?.lastErrorAt ?? null };
+  return {
+    ...sums,
+    dropped,
+    lastError: last?.lastError ?? null,
+    lastErrorAt: last?.lastErrorAt ?? null,
+  };
 }
 
 /** What the file holds, and how large it is. */

@@ -20,7 +20,7 @@ export { fileHealth, recordingHealth } from "./health.ts";
 export { LiveCallFollower } from "./live-calls.ts";
 export { findSessions, latestSessions } from "./sessions.ts";
 export { transitions } from "./transitions.ts";
-export { usage } from "./usage.ts";
+export { usage, usageTotals } from "./usage.ts";
 export { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../vocabulary.ts";
 
 export type { ToolCallStatus } from "../vocabulary.ts";

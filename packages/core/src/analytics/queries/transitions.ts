@@ -29,8 +29,9 @@ export function transitions(source: QuerySource, filter: CallFilter): Transition
     select previous as "from", tool_name as "to", count(*) as count, sum(failed) as afterFailure,
       max(0, avg(gap)) as meanGapMs, 1.0 * count(*) / sum(count(*)) over (partition by previous) as share
     from step where previous is not null group by 1, 2 order by count desc, "from", "to"`;
-  return all<Transition>(source, sql, from.values)
-    .filter((step) => isNamed(step.from, tools) || isNamed(step.to, tools));
+  return all<Transition>(source, sql, from.values).filter(
+    (step) => isNamed(step.from, tools) || isNamed(step.to, tools),
+  );
 }
 
 function isNamed(name: string, patterns: readonly string[] = []): boolean {

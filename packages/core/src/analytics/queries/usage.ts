@@ -1,6 +1,6 @@
 import { type CallFilter, FAILED, fromCalls, fromSessions } from "./filter.ts";
 import { Samples, percentileOf } from "./percentile.ts";
-import { type QuerySource, one, stream } from "./source.ts";
+import { type Binding, type QuerySource, one } from "./source.ts";
 
 /** How often, how fast, how well. Durations are in milliseconds, percentiles by nearest rank. */
 export interface Figures {
@@ -42,13 +42,8 @@ export interface Usage {
   readonly buckets: readonly UsageBucket[];
 }
 
-interface Row {
-  readonly tool: string;
-  readonly ms: number;
-  readonly failed: number;
-  readonly tokens: number | null;
-  readonly at: number;
-}
+/** Tool, duration, and the output tokens `n` of a call, as −1 − n if it failed: to hand over a column takes time. */
+type Row = [toolName: string, durationMs: number, tokensOrFailure: number];
 
 /** Gathers the figures of some calls. */
 export class Tally {
@@ -102,7 +97,7 @@ function toFigures(tallies: readonly Tally[]): Figures {
 
 /**
  * What was called, how often, how fast, how well: together, by tool, and by time.
- * @param starts When each bucket of time begins, ascending; the last one ends with the filter's time.
+ * @param starts When each bucket of time begins, ascending, the first with the filter's time; none without them.
  */
 export function usage(
   source: QuerySource,
@@ -110,38 +105,101 @@ export function usage(
   starts: readonly number[] = [],
 ): Usage {
   const tools = new Map<string, Tally>();
-  const buckets = starts.map((startedAt) => ({ startedAt, calls: 0, failures: 0 }));
-  let current = 0;
-  const from = fromCalls(filter);
-  const sql = `select call.tool_name as tool, call.duration_ms as ms, call.status in ${FAILED} as failed,
-      call.output_tokens as tokens, call.started_at_ms as at ${from.sql}`;
-  for (const { tool, ms, failed, tokens, at } of stream<Row>(source, sql, from.values)) {
-    let tally = tools.get(tool);
-    if (!tally) tools.set(tool, (tally = new Tally()));
-    tally.add(ms, failed === 1, tokens);
-    if (buckets.length === 0) continue;
-    // Rows come in the order of time, mostly: the index is in it.
-    if (at < (starts[current] ?? 0)) current = 0;
-    while (at >= (starts[current + 1] ?? Number.POSITIVE_INFINITY)) current += 1;
-    const bucket = buckets[current];
-    if (!bucket) continue;
-    bucket.calls += 1;
-    bucket.failures += failed;
-  }
-  const sessions = fromSessions(filter);
+  const bounds = boundsOf(source, filter);
+  const buckets = (starts.length === 0 ? [bounds.since] : starts).map((startedAt, index) => {
+    const until = starts[index + 1] ?? bounds.until;
+    let calls = 0;
+    let failures = 0;
+    for (const rows of slices(source, { ...filter, since: startedAt, until })) {
+      calls += rows.length;
+      // By index: to take an array apart goes through its iterator, which is slow until it is compiled.
+      for (const row of rows) {
+        const tokensOrFailure = row[2];
+        let tally = tools.get(row[0]);
+        if (!tally) tools.set(row[0], (tally = new Tally()));
+        const isFailure = tokensOrFailure < 0;
+        if (isFailure) failures += 1;
+        tally.add(row[1], isFailure, isFailure ? -1 - tokensOrFailure : tokensOrFailure);
+      }
+    }
+    return { startedAt, calls, failures };
+  });
   return {
     totals: {
       ...Tally.sum([...tools.values()]),
       tools: tools.size,
-      sessions: one<{ count: number }>(
-        source,
-        `select count(*) as count ${sessions.sql}`,
-        sessions.values,
-      ).count,
+      sessions: countSessions(source, filter),
     },
     tools: [...tools]
       .map(([toolName, tally]) => ({ toolName, ...tally.figures }))
-      .toSorted((a, b) => b.calls - a.calls || a.toolName.localeCompare(b.toolName)),
-    buckets,
+      .toSorted((a, b) => b.calls - a.calls || (a.toolName < b.toolName ? -1 : 1)),
+    buckets: starts.length === 0 ? [] : buckets,
   };
+}
+
+/** The totals that need no look at each call: a fifth of the time of `usage`. */
+export function usageTotals(
+  source: QuerySource,
+  filter: CallFilter,
+): Pick<UsageTotals, "calls" | "failures" | "failureRate" | "outputTokens" | "sessions"> {
+  const from = fromCalls(filter);
+  const sums = one<{ calls: number; failures: number; outputTokens: number }>(
+    source,
+    `select count(*) as calls, count(*) filter (where ${IS_FAILURE}) as failures,
+       coalesce(sum(call.output_tokens), 0) as outputTokens ${from.sql}`,
+    from.values,
+  );
+  const failureRate = sums.calls === 0 ? 0 : sums.failures / sums.calls;
+  return { ...sums, failureRate, sessions: countSessions(source, filter) };
+}
+
+/** The comparison first that most calls fail: it takes half of the time. */
+const IS_FAILURE = `call.status <> 'success' and call.status in ${FAILED}`;
+
+function countSessions(source: QuerySource, filter: CallFilter): number {
+  const { sql, values } = fromSessions(filter);
+  return one<{ count: number }>(source, `select count(*) as count ${sql}`, values).count;
+}
+
+function boundsOf(source: QuerySource, { since, until }: CallFilter) {
+  const { first, last } = one<{ first: number | null; last: number | null }>(
+    source,
+    `select (select min(started_at_ms) from tool_calls) as first, (select max(started_at_ms) from tool_calls) as last`,
+    [],
+  );
+  return { since: since ?? first ?? 0, until: until ?? (last ?? 0) + 1 };
+}
+
+/** Rows at once: many, so that SQLite's loop makes them, and few, so that memory stays flat. */
+const FEW_ROWS = 2_500;
+const MANY_ROWS = 10_000;
+
+/** The rows of a time, slice by slice. A slice is longer after one of few rows, shorter after one of many. */
+function* slices(
+  source: QuerySource,
+  filter: CallFilter & { readonly since: number; readonly until: number },
+): Iterable<Row[]> {
+  const { since, until } = filter;
+  const from = fromCalls(filter);
+  const statement = source.$client.prepare<Row, Binding[]>(
+    `select call.tool_name, call.duration_ms,
+       iif(${IS_FAILURE}, -1 - ifnull(call.output_tokens, 0), ifnull(call.output_tokens, 0)) ${from.sql}`,
+  );
+  // The filter's time comes first.
+  const others = from.values.slice(2);
+  let length = Math.max(1, (until - since) / 256);
+  for (let begin = since; begin < until;) {
+    const end = Math.min(until, begin + Math.ceil(length));
+    const rows = valuesOf(statement, [begin, end, ...others]);
+    yield rows;
+    if (rows.length < FEW_ROWS) length *= 2;
+    if (rows.length > MANY_ROWS) length = Math.max(1, length / 2);
+    begin = end;
+  }
+  statement.finalize();
+}
+
+/** bun-types does not know what `values` returns. */
+function valuesOf(statement: { values: (...values: Binding[]) => unknown }, values: Binding[]) {
+  return statement.values(...values) as Row[];
 }

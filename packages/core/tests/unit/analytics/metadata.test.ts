@@ -19,7 +19,7 @@ import {
   type ToolCallRow,
   toToolCallRow,
 } from "../../../src/analytics/row.ts";
-import { CONTENT_TYPES, TOOL_CALL_STATUSES } from "../../../src/analytics/schema.ts";
+import { CONTENT_TYPES, TOOL_CALL_STATUSES } from "../../../src/analytics/vocabulary.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const CALL: ToolCallMetadata = { toolName: "echo", durationMs: 1.5 };

@@ -6,14 +6,13 @@ import { toCallDetails, toSessionStart } from "../../../src/analytics/metadata.t
 import type { TelemetryRecord } from "../../../src/analytics/record.ts";
 import { type ToolCallRow, toToolCallRow } from "../../../src/analytics/row.ts";
 import {
-  FAILED_STATUSES,
-  TOOL_CALL_STATUSES,
   failedCalls,
   sessionSummaries,
   sessions,
   toolCalls,
   toolDaily,
 } from "../../../src/analytics/schema.ts";
+import { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../../../src/analytics/vocabulary.ts";
 import { Writer } from "../../../src/analytics/writer.ts";
 import { call, end, start } from "../../support/records.ts";
 

@@ -3,14 +3,13 @@ import * as fc from "fast-check";
 import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database.ts";
 import type { TelemetryRecord } from "../../../src/analytics/record.ts";
 import {
-  FAILED_STATUSES,
-  TOOL_CALL_STATUSES,
   sessionDefinitions,
   sessionSummaries,
   sessions,
   toolCalls,
   toolDefinitions,
 } from "../../../src/analytics/schema.ts";
+import { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../../../src/analytics/vocabulary.ts";
 import { Writer } from "../../../src/analytics/writer.ts";
 import { describeFailure } from "../../support/failure.ts";
 import { call, callRow, end, endRecorder, start } from "../../support/records.ts";
