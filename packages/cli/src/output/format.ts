@@ -1,14 +1,14 @@
 /** Values as people read them. */
 
 /** What a number says, which decides how it is shown. */
-export type Kind = "text" | "count" | "ms" | "rate" | "bytes" | "tokens" | "time";
+export type Kind = "text" | "bar" | "number" | "count" | "ms" | "rate" | "bytes" | "tokens" | "time";
 
 export type Value = string | number | null;
 
 /** A value for a table; nothing is `–`. */
 export function show(value: Value, kind: Kind, zone: string): string {
   if (value === null) return "–";
-  if (typeof value === "string") return plain(value);
+  if (typeof value === "string") return kind === "bar" ? value : plain(value);
   switch (kind) {
     case "ms":
       return duration(value);
@@ -20,8 +20,10 @@ export function show(value: Value, kind: Kind, zone: string): string {
       return scaled(value, ["", "k", "M", "G", "T"], "");
     case "time":
       return shortTime(value, zone);
-    default:
+    case "count":
       return integer.format(value);
+    default:
+      return String(value);
   }
 }
 

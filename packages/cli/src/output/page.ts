@@ -13,6 +13,8 @@ export interface Column<Row> {
 
 export interface Cell {
   readonly value: Value;
+  /** @default its column's */
+  readonly kind?: Kind;
   readonly tone?: Tone | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { Terminal } from "../terminal.ts";
 import { type Kind, type Value, isoTime, show } from "./format.ts";
 import type { Page, Table } from "./page.ts";
-import { renderTable } from "./table.ts";
+import { isLeft, renderTable } from "./table.ts";
 
 export const FORMATS = ["table", "json", "csv", "md"] as const;
 
@@ -45,7 +45,9 @@ export function render(
 function toCsv(table: Table | undefined, zone: string): string {
   if (!table) return "";
   const lines = table.rows.map((row) =>
-    row.map(({ value }, index) => csvField(raw(value, table.headers[index]?.kind ?? "text", zone))),
+    row.map(({ value, kind }, index) =>
+      csvField(raw(value, kind ?? table.headers[index]?.kind ?? "text", zone)),
+    ),
   );
   const header = table.headers.map(({ text }) => csvField(text));
   return `${[header, ...lines].map((fields) => fields.join(",")).join("\n")}\n`;
@@ -69,14 +71,14 @@ function toMarkdown(section: string | Table, zone: string): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const body = rows.map((row) =>
     line(
-      row.map(({ value }, index) =>
-        show(value, headers[index]?.kind ?? "text", zone)
+      row.map(({ value, kind }, index) =>
+        show(value, kind ?? headers[index]?.kind ?? "text", zone)
           .replaceAll("\\", "\\\\")
           .replaceAll("|", "\\|"),
       ),
     ),
   );
-  const rule = headers.map(({ kind }) => (kind === "text" || kind === "time" ? "---" : "---:"));
+  const rule = headers.map(({ kind }) => (isLeft(kind) ? "---" : "---:"));
   return [
     ...(title === undefined ? [] : [`### ${title}`, ""]),
     ...(rows.length === 0 ? [] : [line(headers.map(({ text }) => text)), line(rule), ...body]),

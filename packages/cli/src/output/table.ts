@@ -72,7 +72,12 @@ function fit(widths: readonly number[], mayShrink: readonly boolean[], columns: 
 
 function pad(text: string, width: number, kind: Kind): string {
   const space = " ".repeat(Math.max(0, width - Bun.stringWidth(text)));
-  return kind === "text" || kind === "time" ? text + space : space + text;
+  return isLeft(kind) ? text + space : space + text;
+}
+
+/** Texts begin at the left, numbers end at the right. */
+export function isLeft(kind: Kind): boolean {
+  return kind === "text" || kind === "bar" || kind === "time";
 }
 
 /** A text of at most `width` columns: what is left out is its middle, since names differ at both ends. */

@@ -5,7 +5,9 @@ export { createAnalyticsDb } from "./database.ts";
 export { AnalyticsError, ANALYTICS_ERROR_CODES } from "./errors.ts";
 export { Importer } from "./importer.ts";
 export { containLogger, stderrLogger } from "./logger.ts";
+export { mergeAnalyticsDb } from "./merge.ts";
 export { sessionDetailsSchema, toolCallMetadataSchema } from "./metadata.ts";
+export { pruneAnalyticsDb } from "./prune.ts";
 export {
   failedCalls,
   recorderHealth,
@@ -27,6 +29,7 @@ export type { AnalyticsErrorCode } from "./errors.ts";
 export type { RecordedSession, RecordedToolCall } from "./importer.ts";
 export type { ToolCallEnd, ToolCallHandle, ToolCallStart } from "./in-flight.ts";
 export type { Logger } from "./logger.ts";
+export type { MergeResult } from "./merge.ts";
 export type { SessionDetails, ToolCallMetadata, ToolDefinition } from "./metadata.ts";
 export type { ContentType, SessionKind, ToolCallStatus } from "./vocabulary.ts";
 export type { NewSession, NewToolCall, RecorderHealth, Session, ToolCall } from "./schema.ts";

@@ -7,7 +7,7 @@ import type { CallSummary } from "./calls.ts";
 export type LiveCall = Omit<CallSummary, "sequence">;
 
 export interface LiveCalls {
-  /** Those that ended since the last time. */
+  /** Those that ended since the last time; one may come again, when more is known of it. */
   readonly ended: readonly LiveCall[];
   /** Those that run now, oldest first; `durationMs` is 0. */
   readonly running: readonly LiveCall[];
@@ -20,7 +20,6 @@ export class LiveCallFollower {
   readonly #path: string;
   readonly #follower: JournalFollower;
   readonly #running = new Map<string, { readonly call: LiveCall; readonly recorderId: string }>();
-  readonly #ended = new Set<string>();
 
   constructor(path: string) {
     this.#path = path;
@@ -30,16 +29,15 @@ export class LiveCallFollower {
   poll(): LiveCalls {
     const ended = new Map<string, LiveCall>();
     for (const { recorderId, record } of this.#follower.poll()) {
-      if (record.kind !== "tool_call" || this.#ended.has(record.row.id)) continue;
+      if (record.kind !== "tool_call") continue;
       const call = toLiveCall(record.row);
       if (call.status === IN_FLIGHT) this.#running.set(call.id, { call, recorderId });
       else {
         this.#running.delete(call.id);
-        // Its outcome may come first and its sizes in another line right after.
+        // Its outcome comes first, its sizes in another line right after: the last word counts.
         ended.set(call.id, call);
       }
     }
-    for (const id of ended.keys()) this.#ended.add(id);
     const alive = new Map<string, boolean>();
     for (const [id, { recorderId }] of this.#running) {
       const lives = alive.get(recorderId) ?? isAlive(this.#path, recorderId);

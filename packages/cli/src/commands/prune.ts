@@ -1,0 +1,62 @@
+import { createAnalyticsDb, pruneAnalyticsDb } from "@toolmeter/core";
+import { openAnalyticsReader, prunable } from "@toolmeter/core/queries";
+import { UsageError } from "../errors.ts";
+import { show } from "../output/format.ts";
+import type { Terminal } from "../terminal.ts";
+import { parseDuration } from "../time.ts";
+
+export interface PruneOptions {
+  readonly db?: string | undefined;
+  readonly quiet?: true | undefined;
+  readonly olderThan?: string | undefined;
+  readonly maxSize?: string | undefined;
+  readonly yes?: true | undefined;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Removes old calls, or tells what would go. */
+export async function prune(options: PruneOptions, terminal: Terminal): Promise<void> {
+  const { olderThan, maxSize } = options;
+  const policy = {
+    ...(olderThan !== undefined && { maxAgeDays: parseDuration(olderThan) / DAY_MS }),
+    ...(maxSize !== undefined && { maxSizeMb: parseSize(maxSize) / 1_000_000 }),
+  };
+  if (olderThan === undefined && maxSize === undefined) {
+    throw new UsageError("Expected what to remove: --older-than 90d or --max-size 500MB.");
+  }
+  const before = await ask(options.db, policy);
+  const bytes = (count: number) => show(count, "bytes", "UTC");
+  if (!options.yes) {
+    await terminal.out(
+      `Would remove ${before.calls} of ${before.allCalls} calls, about ${bytes(before.bytes)} of ${bytes(before.allBytes)}. Do it: --yes\n`,
+    );
+    return;
+  }
+  {
+    using db = createAnalyticsDb(options.db);
+    pruneAnalyticsDb(db, policy);
+  }
+  const after = await ask(options.db, policy);
+  if (options.quiet) return;
+  await terminal.out(
+    `Removed ${before.allCalls - after.allCalls} of ${before.allCalls} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} are left.\n`,
+  );
+}
+
+async function ask(db: string | undefined, policy: Parameters<typeof prunable>[1]) {
+  using source = await openAnalyticsReader(db);
+  return prunable(source, policy, Date.now());
+}
+
+const UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1_024, MIB: 1_048_576, GIB: 1_073_741_824 };
+
+/** `500MB`, `2 GB`, `64MiB`, in bytes. */
+function parseSize(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text) ?? [];
+  const factor = UNITS[unit.toUpperCase()];
+  if (number === undefined || factor === undefined) {
+    throw new UsageError(`Expected a size such as 500MB or 2GB, got ${JSON.stringify(text)}.`);
+  }
+  return Number(number) * factor;
+}

@@ -1,0 +1,114 @@
+import { type ToolUsage, usage, usageTotals } from "@toolmeter/core/queries";
+import { type AskOptions, type Question, answer, pick } from "../ask.ts";
+import { FIGURES, OUTPUT_TOKENS } from "../columns.ts";
+import { change, changeOfShare, duration, percent, show, shortTime, sparkline } from "../output/format.ts";
+import { type Page, table } from "../output/page.ts";
+import type { Terminal } from "../terminal.ts";
+import { bucketStarts } from "../time.ts";
+
+/** The most useful page: what was called, how it went, what changed, and what to look at next. */
+export function report(options: AskOptions, terminal: Terminal): Promise<void> {
+  return answer(options, terminal, (source, question) => {
+    const { filter, since, until, zone } = question;
+    const now = usage(source, filter, since === undefined ? [] : bucketStarts(since, until, zone));
+    const before =
+      since === undefined
+        ? undefined
+        : usageTotals(source, { ...filter, since: since - (until - since), until: since });
+    const worstFirst = now.tools.toSorted(
+      (a, b) => b.failures - a.failures || (b.p95Ms ?? 0) - (a.p95Ms ?? 0),
+    );
+    const { rows, note } = pick(worstFirst, question);
+    return toPage({ ...now, tools: rows, before, path: source.path, question, note });
+  });
+}
+
+type Usage = ReturnType<typeof usage>;
+type Totals = ReturnType<typeof usageTotals>;
+
+interface Answer extends Usage {
+  readonly before: Totals | undefined;
+  readonly path: string;
+  readonly question: Question;
+  readonly note: string | undefined;
+}
+
+function toPage({ totals, tools, buckets, before, path, question, note }: Answer): Page {
+  const { since, until, zone } = question;
+  const data = { path, since: since ?? null, until, totals, before: before ?? null, tools, buckets };
+  const title = `${titleOf(question)} · ${path}`;
+  if (totals.calls === 0) {
+    return {
+      data,
+      sections: [
+        title,
+        `No calls. A longer time: toolmeter --since all. Nothing recorded yet: toolmeter record <server's command>.`,
+      ],
+    };
+  }
+  const compared = (text: string) => (before && before.calls > 0 ? text : "");
+  const figures: readonly [string, string, string, string][] = [
+    [
+      "calls",
+      show(totals.calls, "count", zone),
+      compared(change(totals.calls, before?.calls ?? 0)),
+      sparkline(buckets.map(({ calls }) => calls)),
+    ],
+    [
+      "error rate",
+      percent(totals.failureRate),
+      compared(changeOfShare(totals.failureRate, before?.failureRate ?? 0)),
+      sparkline(buckets.map(({ failures }) => failures)),
+    ],
+    ["p50 · p95 · p99", [totals.p50Ms, totals.p95Ms, totals.p99Ms].map((ms) => duration(ms ?? 0)).join(" · "), "", ""],
+    ["sessions", show(totals.sessions, "count", zone), compared(change(totals.sessions, before?.sessions ?? 0)), ""],
+    [
+      "output tokens",
+      show(totals.outputTokens, "tokens", zone),
+      compared(change(totals.outputTokens, before?.outputTokens ?? 0)),
+      "",
+    ],
+  ];
+  return {
+    data,
+    sections: [
+      title,
+      figures
+        .map(([name, value, difference, line]) =>
+          `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
+        )
+        .join("\n"),
+      table(tools, [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, OUTPUT_TOKENS], {
+        note,
+      }),
+      `Look at next\n${nextSteps(tools)
+        .map(([what, command]) => `  ${command.padEnd(34)}${what}`)
+        .join("\n")}`,
+    ],
+  };
+}
+
+/** `Last 7 days`, or from when to when. */
+function titleOf({ since, until, now, zone }: Question): string {
+  if (since === undefined) return "All time";
+  const range = `${shortTime(since, zone)} – ${shortTime(until, zone)}`;
+  const days = (until - since) / 86_400_000;
+  const isUntilNow = now - until < 1_000;
+  return isUntilNow && Number.isInteger(days) ? `Last ${days} days · ${range}` : range;
+}
+
+/** Commands that show more of what stands out. */
+function nextSteps(tools: readonly ToolUsage[]): readonly (readonly [string, string])[] {
+  const failing = tools.toSorted((a, b) => b.failures - a.failures)[0];
+  const slow = tools.toSorted((a, b) => b.totalMs - a.totalMs)[0];
+  return [
+    ...(failing && failing.failures > 0
+      ? [[`fails in ${percent(failing.failureRate)} of its calls`, `toolmeter tools ${failing.toolName}`] as const]
+      : []),
+    ...(slow && slow !== failing
+      ? [[`takes the most time: ${duration(slow.totalMs)} in all`, `toolmeter tools ${slow.toolName}`] as const]
+      : []),
+    ["what goes wrong, by kind", "toolmeter errors"],
+    ["definitions that cost more than they are used", "toolmeter tax"],
+  ];
+}

@@ -1,0 +1,27 @@
+import { type CallOrder, topCalls } from "@toolmeter/core/queries";
+import { type AskOptions, answer } from "../ask.ts";
+import { CALL, CALL_MESSAGE } from "../columns.ts";
+import { UsageError } from "../errors.ts";
+import { table } from "../output/page.ts";
+import type { Terminal } from "../terminal.ts";
+
+const ORDERS: readonly CallOrder[] = [
+  "durationMs",
+  "startedAt",
+  "outputTokens",
+  "outputBytes",
+  "inputBytes",
+];
+
+/** The slowest calls; or the largest, or the latest. */
+export function slow(options: AskOptions, terminal: Terminal): Promise<void> {
+  return answer(options, terminal, (source, { filter, limit, sort = "durationMs" }) => {
+    const order = ORDERS.find((known) => known === sort);
+    if (order === undefined) {
+      throw new UsageError(`Expected --sort to be one of ${ORDERS.join(", ")}, got ${JSON.stringify(sort)}.`);
+    }
+    const rows = topCalls(source, filter, order, limit);
+    const note = rows.length === 0 ? "No calls in this time." : undefined;
+    return { data: rows, sections: [table(rows, [...CALL, CALL_MESSAGE], { note })] };
+  });
+}

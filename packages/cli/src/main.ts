@@ -1,0 +1,10 @@
+import { EXIT } from "./errors.ts";
+import { run } from "./run.ts";
+import { processTerminal } from "./terminal.ts";
+
+/** Runs the command line of this process, and sets its exit code. */
+export async function main(words: readonly string[]): Promise<void> {
+  const code = await run(words, processTerminal());
+  // Handles of others may be open still; what was written has been taken.
+  process.exit(code ?? EXIT.ok);
+}

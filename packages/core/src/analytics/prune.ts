@@ -1,0 +1,24 @@
+import { whileBusySync } from "./busy.ts";
+import type { AnalyticsDb } from "./database.ts";
+import { toAnalyticsError } from "./errors.ts";
+import { Retention, type RetentionPolicy } from "./retention.ts";
+
+/** Longest wait for other processes' locks, in milliseconds. */
+const BUSY_WAIT_MS = 10_000;
+
+/**
+ * Removes now what a retention policy does not keep, in slices between which others write, and gives the space back to
+ * the file system.
+ * @throws AnalyticsError; what was removed before stays removed.
+ */
+export function pruneAnalyticsDb(db: AnalyticsDb, policy: RetentionPolicy): void {
+  const retention = new Retention(policy);
+  const slice = () => retention.slice(db.$client, Date.now());
+  try {
+    while (whileBusySync(performance.now() + BUSY_WAIT_MS, slice));
+    // What was freed leaves the file with the checkpoint.
+    db.$client.run("pragma wal_checkpoint(truncate)");
+  } catch (error) {
+    throw toAnalyticsError(error, db.path);
+  }
+}
