@@ -1,9 +1,6 @@
 /** A command line that makes no sense: exit code 2. */
 export class UsageError extends Error {}
 
-/** A failure that is told to the user without a stack: exit code 1. */
-export class CommandError extends Error {}
-
 export const EXIT = {
   ok: 0,
   /** Something failed while it ran. */
@@ -15,3 +12,13 @@ export const EXIT = {
   /** Stopped by SIGINT. */
   interrupted: 130,
 } as const;
+
+/** A failure that is told to the user without a stack. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.failure) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -41,6 +41,28 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       .allowExcessArguments(false)
       .addHelpText("after", `\nExamples:\n${examples.map((each) => `  $ ${each}`).join("\n")}`);
 
+  command("record", "run a server and record its calls; put it in front of the command", [
+    "toolmeter record npx -y @modelcontextprotocol/server-memory",
+    "toolmeter record --server-name files -- uvx some-server --flag",
+    "toolmeter record --http http://localhost:3000/mcp --listen 127.0.0.1:3001",
+  ])
+    .passThroughOptions()
+    .argument("[command...]", "the server's command; its options are its own")
+    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, else the user's)")
+    .addOption(new Option("--server-name <name>", "record the server under this name").env("TOOLMETER_SERVER_NAME"))
+    .addOption(new Option("--server-version <version>", "and this version").env("TOOLMETER_SERVER_VERSION"))
+    .addOption(new Option("--payloads", "store arguments and results").env("TOOLMETER_PAYLOADS"))
+    .addOption(
+      new Option("--redact <keys>", "mask the values of these keys too, separated by commas")
+        .env("TOOLMETER_REDACT")
+        .argParser((text) => text.split(",")),
+    )
+    .option("--http <url>", "record a server at a URL instead")
+    .option("--listen <address>", "where to listen for its clients", "127.0.0.1:0")
+    .action(async (words, options) =>
+      exit(await (await import("./commands/record.ts")).record(words, options, terminal)),
+    );
+
   filtered(
     command("report", "what was called, how it went, what changed (the default)", [
       "toolmeter",

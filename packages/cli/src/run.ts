@@ -37,9 +37,12 @@ function explain(error: unknown, terminal: Terminal): number {
     terminal.err(`error: ${error.message}`);
     return EXIT.usage;
   }
-  const isExpected =
-    error instanceof CommandError || (error instanceof Error && error.name === "AnalyticsError");
-  if (isExpected) terminal.err(`error: ${error.message}`);
+  if (error instanceof CommandError) {
+    terminal.err(`error: ${error.message}`);
+    return error.exitCode;
+  }
+  const isExplained = error instanceof Error && error.name === "AnalyticsError";
+  if (isExplained) terminal.err(`error: ${error.message}`);
   else terminal.err(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT.failure;
 }

@@ -81,7 +81,7 @@ export class Connection {
   readonly #definitions = new Map<string, string>();
   /**
    * Whether the other side may outlive this process: then a call is recorded before it is answered. In memory both
-   * die together, and nobody has to wait: it is recorded when the event loop is free.
+   * die together, and nobody has to wait: it is recorded a few milliseconds later.
    */
   readonly #isDurable: boolean;
   #identity: Identity;

@@ -206,7 +206,12 @@ function toDuration(random: Random, { medianMs }: DemoTool, status: ToolCallStat
 function errorOf({ name, errorMessage }: DemoTool, status: ToolCallStatus) {
   switch (status) {
     case "error":
-      return { errorType: "tool_error", errorMessage: errorMessage ?? `${name} failed` };
+      return {
+        errorType: "tool_error",
+        errorMessage: errorMessage?.startsWith("Invalid")
+          ? "API rate limit exceeded"
+          : (errorMessage ?? `${name} failed`),
+      };
     case "rejected":
       return {
         errorType: "invalid_arguments",

@@ -17,8 +17,8 @@ const COLORS = { bad: "red", warn: "yellow", good: "green", dim: "dim" } as cons
 /** A table as lines: numbers to the right, texts shortened in their middle until it fits. */
 export function renderTable({ title, headers, rows, note }: Table, style: TableStyle): string {
   const texts = rows.map((row) =>
-    row.map(({ value, tone }, index) => ({
-      text: show(value, kindOf(headers, index), style.zone),
+    row.map(({ value, tone, kind }, index) => ({
+      text: show(value, kind ?? kindOf(headers, index), style.zone),
       tone,
     })),
   );

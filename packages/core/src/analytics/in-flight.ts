@@ -16,14 +16,17 @@ export interface ToolCallHandle {
   /**
    * Records the call, with the time since its start as its duration. Returns at once and never throws.
    * The first end counts; others do nothing.
-   * @param details Or a function that says them: it is asked as soon as the event loop is free, at the latest
-   * when the process ends. Whoever waits for the tool does not wait for it; a process that is killed before
+   * @param details Or a function that says them: it is asked 5 ms later, at the latest when the process
+   * ends. Whoever waits for the tool does not wait for it; a process that is killed before
    * leaves the call as `abandoned`.
    * @param more What takes time to say, asked for in the same way, beside details that are safe from SIGKILL when
    * this returns: of these the status and the error.
    */
   end(details?: ToolCallEnd | (() => ToolCallEnd), more?: () => ToolCallEnd): void;
 }
+
+/** How long it may take to say what nobody waits for, in milliseconds. */
+const LATER_MS = 5;
 
 /** Calls that are followed at most: a host that never ends its calls must not fill memory. */
 const MAX_IN_FLIGHT = 10_000;
@@ -165,10 +168,10 @@ export class CallsInFlight {
     }
   }
 
-  /** Does a part of the work when nobody waits for it. */
+  /** Does a part of the work when nobody waits for it: the next call comes right after the answer of the last. */
   #later(work: () => void): void {
     this.#postponed.push(work);
-    if (this.#postponed.length === 1) setImmediate(() => this.catchUp());
+    if (this.#postponed.length === 1) setTimeout(() => this.catchUp(), LATER_MS).unref();
   }
 
   #end(

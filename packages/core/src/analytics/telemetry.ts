@@ -129,7 +129,7 @@ export class TelemetryService implements AsyncDisposable {
    * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the
    * process died or the service was shut down, is recorded as `abandoned`, with its start.
    * @param metadata What names the call; it is safe from SIGKILL when this returns. Or a function that says it:
-   * it is asked as soon as the event loop is free, and the call is safe from then on.
+   * it is asked 5 ms later, and the call is safe from then on.
    */
   startToolCall(metadata: ToolCallStart | (() => ToolCallStart)): ToolCallHandle {
     return this.#calls.start(metadata);

@@ -1,0 +1,47 @@
+import { UsageError } from "../errors.ts";
+import type { RecordOptions } from "../record/options.ts";
+import type { Terminal } from "../terminal.ts";
+
+export interface RecordCommandOptions {
+  readonly db?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly serverVersion?: string | undefined;
+  readonly payloads?: true | undefined;
+  readonly redact?: readonly string[] | undefined;
+  readonly http?: string | undefined;
+  readonly listen: string;
+}
+
+/** Records a server: a command's streams, or requests to a URL. Returns the exit code. */
+export async function record(
+  command: readonly string[],
+  options: RecordCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const [program] = command;
+  const recordOptions = toRecordOptions(options);
+  if (options.http !== undefined) {
+    if (program !== undefined) {
+      throw new UsageError("Expected a server's command or --http <url>, got both.");
+    }
+    const { recordHttp } = await import("../record/http.ts");
+    return recordHttp(options.http, options.listen, recordOptions, terminal);
+  }
+  if (program === undefined) {
+    throw new UsageError(
+      "Expected the command that starts a server, such as: toolmeter record npx -y @modelcontextprotocol/server-memory",
+    );
+  }
+  const { recordStdio } = await import("../record/stdio.ts");
+  return recordStdio(command, recordOptions);
+}
+
+function toRecordOptions({ db, serverName, serverVersion, payloads, redact }: RecordCommandOptions): RecordOptions {
+  return {
+    ...(db !== undefined && { path: db }),
+    ...(serverName !== undefined && { serverName }),
+    ...(serverVersion !== undefined && { serverVersion }),
+    ...(payloads && { capturePayloads: true }),
+    ...(redact && { redactKeys: redact }),
+  };
+}
