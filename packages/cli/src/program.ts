@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { version } from "../package.json";
+import { CLIENTS } from "./clients/locations.ts";
 import { FORMATS } from "./output/render.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -49,8 +50,14 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     .passThroughOptions()
     .argument("[command...]", "the server's command; its options are its own")
     .option("--db <file>", "the analytics database (default: TOOLMETER_DB, else the user's)")
-    .addOption(new Option("--server-name <name>", "record the server under this name").env("TOOLMETER_SERVER_NAME"))
-    .addOption(new Option("--server-version <version>", "and this version").env("TOOLMETER_SERVER_VERSION"))
+    .addOption(
+      new Option("--server-name <name>", "record the server under this name").env(
+        "TOOLMETER_SERVER_NAME",
+      ),
+    )
+    .addOption(
+      new Option("--server-version <version>", "and this version").env("TOOLMETER_SERVER_VERSION"),
+    )
     .addOption(new Option("--payloads", "store arguments and results").env("TOOLMETER_PAYLOADS"))
     .addOption(
       new Option("--redact <keys>", "mask the values of these keys too, separated by commas")
@@ -62,6 +69,23 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     .action(async (words, options) =>
       exit(await (await import("./commands/record.ts")).record(words, options, terminal)),
     );
+
+  installed(
+    command("install", "record the servers that a client starts: rewrites its configuration", [
+      "toolmeter install claude-desktop --dry-run",
+      "toolmeter install cursor --server github",
+    ]).addArgument(program.createArgument("<client>", "which").choices(CLIENTS)),
+  ).action(async (client, options) =>
+    (await import("./commands/install.ts")).install(client, options, terminal),
+  );
+
+  installed(
+    command("uninstall", "take the recorder away from a client's configuration again", [
+      "toolmeter uninstall claude-desktop",
+    ]).addArgument(program.createArgument("<client>", "which").choices(CLIENTS)),
+  ).action(async (client, options) =>
+    (await import("./commands/install.ts")).uninstall(client, options, terminal),
+  );
 
   filtered(
     command("report", "what was called, how it went, what changed (the default)", [
@@ -79,9 +103,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     (await import("./commands/tools.ts")).tools(name, options, terminal),
   );
 
-  filtered(command("sessions", "the latest sessions", ["toolmeter sessions --status error"])).action(
-    async (options) => (await import("./commands/sessions.ts")).sessions(options, terminal),
-  );
+  filtered(
+    command("sessions", "the latest sessions", ["toolmeter sessions --status error"]),
+  ).action(async (options) => (await import("./commands/sessions.ts")).sessions(options, terminal));
 
   shown(
     command("session", "one session as a waterfall", ["toolmeter session 4f1e"])
@@ -107,7 +131,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
   );
 
   filtered(
-    command("transitions", "which tool follows which", ["toolmeter transitions --tool read_text_file"]),
+    command("transitions", "which tool follows which", [
+      "toolmeter transitions --tool read_text_file",
+    ]),
   ).action(async (options) =>
     (await import("./commands/transitions.ts")).transitions(options, terminal),
   );
@@ -122,14 +148,18 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     command("confusion", "retries after a rejection, loops, substitutions", [
       "toolmeter confusion --client claude-code",
     ]),
-  ).action(async (options) => (await import("./commands/confusion.ts")).confusion(options, terminal));
+  ).action(async (options) =>
+    (await import("./commands/confusion.ts")).confusion(options, terminal),
+  );
 
   filtered(
     command("tail", "calls as they come, those in flight too", [
       "toolmeter tail",
       "toolmeter tail --json | jq .toolName",
     ]),
-  ).action(async (options) => exit(await (await import("./commands/tail.ts")).tail(options, terminal)));
+  ).action(async (options) =>
+    exit(await (await import("./commands/tail.ts")).tail(options, terminal)),
+  );
 
   filtered(
     command("health", "what recording costs, what it lost, how large the file is", [
@@ -142,7 +172,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter check --p95 500ms --error-rate 2%",
       "toolmeter check --p99 2s --tool 'read_*' --since 1h",
     ])
-      .option("--p50 <time>", "longest median of a tool", )
+      .option("--p50 <time>", "longest median of a tool")
       .option("--p95 <time>", "longest 95th percentile of a tool")
       .option("--p99 <time>", "longest 99th percentile of a tool")
       .option("--error-rate <share>", "largest share of failures, such as 2%")
@@ -169,7 +199,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
         "toolmeter export --format parquet --output calls.parquet",
       ]),
     )
-      .addOption(new Option("--format <name>", "how").choices(["jsonl", "csv", "parquet"]).default("jsonl" as const))
+      .addOption(
+        new Option("--format <name>", "how")
+          .choices(["jsonl", "csv", "parquet"])
+          .default("jsonl" as const),
+      )
       .option("-o, --output <file>", "a file, replaced when it is whole; - is standard output", "-")
       .option("--payloads", "with arguments and results, where they were stored"),
   ).action(async (options) =>
@@ -199,7 +233,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter prune --max-size 500MB --yes",
     ])
       .option("--older-than <time>", "remove calls that are older, such as 90d")
-      .option("--max-size <size>", "remove the oldest calls while the file is larger, such as 500MB")
+      .option(
+        "--max-size <size>",
+        "remove the oldest calls while the file is larger, such as 500MB",
+      )
       .option("-y, --yes", "do it"),
   ).action(async (options) => (await import("./commands/prune.ts")).prune(options, terminal));
 
@@ -236,6 +273,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       await terminal.out(completion(shell, program));
     });
 
+  program
+    .command("echo-server", { hidden: true })
+    .action(async () => (await import("./commands/echo-server.ts")).echoServer());
+
   return program;
 }
 
@@ -249,6 +290,16 @@ function shown<Args extends unknown[], Opts extends Options>(command: Command<Ar
       .addOption(new Option("--format <name>", "how the answer is shown").choices(FORMATS))
       .option("--tz <zone>", "time zone of days and times (default: the system's)")
       .option("--no-color", "no colours; NO_COLOR does the same"),
+  );
+}
+
+/** Which configuration is rewritten, and how much of it. */
+function installed<Args extends unknown[], Opts extends Options>(command: Command<Args, Opts>) {
+  return ofFile(
+    command
+      .option("--dry-run", "only show what would change")
+      .option("--server <name...>", "these servers only")
+      .option("--config <file>", "the client's configuration, where it is elsewhere"),
   );
 }
 

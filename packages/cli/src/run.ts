@@ -25,7 +25,9 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
 function withCommand(words: readonly string[]): readonly string[] {
   const [first] = words;
   const isProgram = first !== undefined && ["-h", "--help", "-V", "--version"].includes(first);
-  return first === undefined || (first.startsWith("-") && !isProgram) ? ["report", ...words] : words;
+  return first === undefined || (first.startsWith("-") && !isProgram)
+    ? ["report", ...words]
+    : words;
 }
 
 /** Tells what went wrong, and how it is meant. */

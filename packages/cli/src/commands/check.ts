@@ -40,12 +40,18 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
   await answer(options, terminal, (source, { filter }) => {
     const all = usage(source, filter);
     const rejected = new Map(
-      usage(source, { ...filter, statuses: ["rejected"] }).tools.map(({ toolName, calls }) => [toolName, calls]),
+      usage(source, { ...filter, statuses: ["rejected"] }).tools.map(({ toolName, calls }) => [
+        toolName,
+        calls,
+      ]),
     );
     const together = { toolName: "(all)", ...all.totals };
     const measured = (options.overall ? [together] : all.tools)
       .filter(({ calls }) => calls >= Math.max(1, options.minCalls))
-      .map((figures) => ({ ...figures, rejectionRate: rejectionsOf(figures.toolName, rejected) / figures.calls }));
+      .map((figures) => ({
+        ...figures,
+        rejectionRate: rejectionsOf(figures.toolName, rejected) / figures.calls,
+      }));
     const findings = measured.flatMap((figures) => exceeded(figures, budgets));
     const isEmpty = measured.length === 0;
     if (isEmpty || findings.length > 0) code = EXIT.findings;
@@ -58,10 +64,7 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
         : `${findings.length} ${findings.length === 1 ? "limit is" : "limits are"} exceeded.`;
     return {
       data: { ok: code === EXIT.ok, checked: measured.length, findings, ...(reason && { reason }) },
-      sections: [
-        ...(findings.length === 0 ? [] : [toTable(findings, budgets)]),
-        reason ?? verdict,
-      ],
+      sections: [...(findings.length === 0 ? [] : [toTable(findings, budgets)]), reason ?? verdict],
     };
   });
   return code;
@@ -87,7 +90,13 @@ function toTable(findings: readonly Finding[], budgets: readonly Budget[]) {
 function exceeded(figures: Measured, budgets: readonly Budget[]): readonly Finding[] {
   const { toolName, calls } = figures;
   return budgets
-    .map(({ name, limit, value }) => ({ toolName, what: name, value: value(figures), limit, calls }))
+    .map(({ name, limit, value }) => ({
+      toolName,
+      what: name,
+      value: value(figures),
+      limit,
+      calls,
+    }))
     .filter(({ value, limit }) => value > limit);
 }
 
@@ -105,12 +114,26 @@ function budgetsOf({ p50, p95, p99, errorRate, rejectionRate }: CheckOptions): r
     ...times.flatMap(([name, text, key]) =>
       text === undefined
         ? []
-        : [{ name, limit: parseDuration(text), show: duration, value: (figures: Measured) => figures[key] ?? 0 }],
+        : [
+            {
+              name,
+              limit: parseDuration(text),
+              show: duration,
+              value: (figures: Measured) => figures[key] ?? 0,
+            },
+          ],
     ),
     ...shares.flatMap(([name, text, key]) =>
       text === undefined
         ? []
-        : [{ name, limit: parseShare(text), show: percent, value: (figures: Measured) => figures[key] }],
+        : [
+            {
+              name,
+              limit: parseShare(text),
+              show: percent,
+              value: (figures: Measured) => figures[key],
+            },
+          ],
     ),
   ];
   if (budgets.length > 0) return budgets;

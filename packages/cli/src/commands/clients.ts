@@ -27,7 +27,9 @@ export function clients(options: AskOptions, terminal: Terminal): Promise<void> 
     const { rows, note } = pick(askClients(source, question.filter), question);
     return {
       data: rows,
-      sections: [table(rows, CLIENT_COLUMNS, { note: rows.length === 0 ? "No calls in this time." : note })],
+      sections: [
+        table(rows, CLIENT_COLUMNS, { note: rows.length === 0 ? "No calls in this time." : note }),
+      ],
     };
   });
 }

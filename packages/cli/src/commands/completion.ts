@@ -33,7 +33,10 @@ function toBash(program: CommandLike): string {
   const choices = commands
     .flatMap(({ options }) => options)
     .filter(({ argChoices }) => argChoices)
-    .map(({ long, argChoices = [] }) => `    ${long}) COMPREPLY=($(compgen -W "${argChoices.join(" ")}" -- "$word")); return ;;`);
+    .map(
+      ({ long, argChoices = [] }) =>
+        `    ${long}) COMPREPLY=($(compgen -W "${argChoices.join(" ")}" -- "$word")); return ;;`,
+    );
   const cases = commands.map(
     (command) => `    ${command.name()}) words="${longsOf(command).join(" ")} --help" ;;`,
   );
@@ -61,11 +64,16 @@ complete -F _toolmeter toolmeter
 }
 
 function toZsh(program: CommandLike): string {
-  const quote = (text: string) => text.replaceAll("'", "'\\''").replaceAll(/[[\]:]/g, String.raw`\$&`);
-  const commands = program.commands.map((each) => `    '${each.name()}:${quote(each.description())}'`);
+  const quote = (text: string) =>
+    text.replaceAll("'", "'\\''").replaceAll(/[[\]:]/g, String.raw`\$&`);
+  const commands = program.commands.map(
+    (each) => `    '${each.name()}:${quote(each.description())}'`,
+  );
   const cases = program.commands.map((command) => {
     const options = command.options.map((option) => {
-      const values = option.argChoices ? `:value:(${option.argChoices.join(" ")})` : ":value:_files";
+      const values = option.argChoices
+        ? `:value:(${option.argChoices.join(" ")})`
+        : ":value:_files";
       return `'${option.long}[${quote(option.description)}]${option.isBoolean() ? "" : values}'`;
     });
     return `    ${command.name()}) _arguments ${[...options, "'*:file:_files'"].join(" ")} ;;`;

@@ -8,7 +8,10 @@ import { CommandError } from "../errors.ts";
 import type { Terminal } from "../terminal.ts";
 import { report } from "./report.ts";
 
-export interface DemoOptions extends Pick<AskOptions, "color" | "format" | "json" | "quiet" | "tz"> {
+export interface DemoOptions extends Pick<
+  AskOptions,
+  "color" | "format" | "json" | "quiet" | "tz"
+> {
   readonly calls: number;
   readonly days: number;
   readonly seed: number;
@@ -23,7 +26,9 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<vo
     options.output ?? join(mkdtempSync(join(tmpdir(), "toolmeter-demo-")), "analytics.db"),
   );
   if (existsSync(path)) {
-    throw new CommandError(`Expected a new file, but ${path} exists. Name another one, or remove it.`);
+    throw new CommandError(
+      `Expected a new file, but ${path} exists. Name another one, or remove it.`,
+    );
   }
   {
     using db = createAnalyticsDb(path);

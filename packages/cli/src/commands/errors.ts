@@ -8,7 +8,8 @@ export const ERROR_COLUMNS: readonly Column<ErrorClass>[] = [
   { header: "status", value: ({ status }) => status, tone: () => "bad" },
   {
     header: "type",
-    value: ({ errorType, errorCode }) => [errorType, errorCode].filter((part) => part !== null).join(" ") || null,
+    value: ({ errorType, errorCode }) =>
+      [errorType, errorCode].filter((part) => part !== null).join(" ") || null,
   },
   { header: "times", kind: "count", value: ({ failures }) => failures },
   { header: "sessions", kind: "count", value: ({ sessions }) => sessions },
@@ -23,7 +24,9 @@ export function errors(options: AskOptions, terminal: Terminal): Promise<void> {
     return {
       data: rows,
       sections: [
-        table(rows, ERROR_COLUMNS, { note: rows.length === 0 ? "No failures in this time." : note }),
+        table(rows, ERROR_COLUMNS, {
+          note: rows.length === 0 ? "No failures in this time." : note,
+        }),
       ],
     };
   });

@@ -12,8 +12,10 @@ import { UsageError } from "../errors.ts";
 import { csvField } from "../output/render.ts";
 import type { Terminal } from "../terminal.ts";
 
-export interface ExportOptions
-  extends Pick<AskOptions, "client" | "db" | "quiet" | "server" | "session" | "since" | "status" | "tool" | "until"> {
+export interface ExportOptions extends Pick<
+  AskOptions,
+  "client" | "db" | "quiet" | "server" | "session" | "since" | "status" | "tool" | "until"
+> {
   readonly format: "csv" | "jsonl" | "parquet";
   readonly output: string;
   readonly payloads?: true | undefined;
@@ -35,10 +37,14 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
   const { filter } = toQuestion(options, Date.now());
   const { format, output } = options;
   if (format === "parquet" && output === "-") {
-    throw new UsageError("Expected a file for Parquet: its end is written first. Name one: --output calls.parquet");
+    throw new UsageError(
+      "Expected a file for Parquet: its end is written first. Name one: --output calls.parquet",
+    );
   }
   using source = await openAnalyticsReader(options.db);
-  const columns = CALL_RECORD_COLUMNS.filter((column) => options.payloads || !PAYLOADS.includes(column));
+  const columns = CALL_RECORD_COLUMNS.filter(
+    (column) => options.payloads || !PAYLOADS.includes(column),
+  );
   const say = (text: string) => (options.quiet ? undefined : terminal.err(text));
   const calls = counted(streamCalls(source, filter), say);
   if (output === "-") {

@@ -29,7 +29,12 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
         isBad: value > 0,
       })),
       { name: "taken in after a crash", value: recording.recovered, kind: "count" },
-      { name: "kept in memory alone", value: recording.unjournaled, kind: "count", isBad: recording.unjournaled > 0 },
+      {
+        name: "kept in memory alone",
+        value: recording.unjournaled,
+        kind: "count",
+        isBad: recording.unjournaled > 0,
+      },
       { name: "failed writes, retried", value: recording.failedFlushes, kind: "count" },
       { name: "cost of a record", value: recording.recordingMsPerRecord, kind: "ms" },
       { name: "commit p99, worst hour", value: recording.commitP99Ms, kind: "ms" },
@@ -41,8 +46,16 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
       { name: "calls", value: file.calls, kind: "count" },
       { name: "sessions", value: file.sessions, kind: "count" },
       { name: "definitions", value: file.definitions, kind: "count" },
-      { name: "first call", value: file.firstCallAt && shortTime(file.firstCallAt, zone), kind: "text" },
-      { name: "last call", value: file.lastCallAt && shortTime(file.lastCallAt, zone), kind: "text" },
+      {
+        name: "first call",
+        value: file.firstCallAt && shortTime(file.firstCallAt, zone),
+        kind: "text",
+      },
+      {
+        name: "last call",
+        value: file.lastCallAt && shortTime(file.lastCallAt, zone),
+        kind: "text",
+      },
       { name: "since the last call", value: file.lastCallAt && now - file.lastCallAt, kind: "ms" },
     ];
     return {

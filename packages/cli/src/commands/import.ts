@@ -11,7 +11,11 @@ export interface ImportOptions {
 const MAX_TOLD = 5;
 
 /** Takes in calls from JSON Lines. A line that is no call is told, and the others are taken in. */
-export async function importCalls(file: string, options: ImportOptions, terminal: Terminal): Promise<void> {
+export async function importCalls(
+  file: string,
+  options: ImportOptions,
+  terminal: Terminal,
+): Promise<void> {
   const input = file === "-" ? Bun.stdin : Bun.file(file);
   if (file !== "-" && !(await Bun.file(file).exists())) {
     throw new CommandError(`Expected a file of JSON Lines, but there is no ${file}.`);
@@ -36,11 +40,17 @@ export async function importCalls(file: string, options: ImportOptions, terminal
   }
   importer.commit();
   const added = countOf(db) - before;
-  if (!options.quiet) terminal.err(`${added} calls taken in, ${read - added} were here already (${db.path}).`);
-  if (refused > 0) throw new CommandError(`${refused} of ${number} lines could not be read as calls.`);
+  if (!options.quiet)
+    terminal.err(`${added} calls taken in, ${read - added} were here already (${db.path}).`);
+  if (refused > 0)
+    throw new CommandError(`${refused} of ${number} lines could not be read as calls.`);
 }
 
-function countOf({ $client }: { readonly $client: { query: (sql: string) => { values: () => unknown[][] } } }): number {
+function countOf({
+  $client,
+}: {
+  readonly $client: { query: (sql: string) => { values: () => unknown[][] } };
+}): number {
   return Number($client.query("select count(*) from tool_calls").values()[0]?.[0]);
 }
 
@@ -65,7 +75,8 @@ function toCall(line: unknown): RecordedToolCall {
   const { id, toolName, startedAt, durationMs } = call;
   if (typeof id !== "string" || id === "") throw new TypeError("Expected an `id`.");
   if (typeof toolName !== "string") throw new TypeError("Expected a `tool_name`.");
-  if (typeof startedAt !== "number") throw new TypeError("Expected `started_at_ms` to be a number.");
+  if (typeof startedAt !== "number")
+    throw new TypeError("Expected `started_at_ms` to be a number.");
   if (typeof durationMs !== "number") throw new TypeError("Expected `duration_ms` to be a number.");
   return { ...call, id, toolName, startedAt, durationMs };
 }

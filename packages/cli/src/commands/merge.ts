@@ -9,13 +9,20 @@ export interface MergeOptions {
 }
 
 /** Takes in everything from other analytics databases. */
-export async function merge(files: readonly string[], options: MergeOptions, terminal: Terminal): Promise<void> {
+export async function merge(
+  files: readonly string[],
+  options: MergeOptions,
+  terminal: Terminal,
+): Promise<void> {
   using db = createAnalyticsDb(options.db);
   if (files.some((file) => resolve(file) === db.path)) {
-    throw new CommandError(`Expected other files, but ${db.path} is the one to merge into. Name another with --db.`);
+    throw new CommandError(
+      `Expected other files, but ${db.path} is the one to merge into. Name another with --db.`,
+    );
   }
   for (const file of files) {
     const { toolCalls, sessions } = await mergeAnalyticsDb(db, file);
-    if (!options.quiet) terminal.err(`${file}: ${toolCalls} calls and ${sessions} sessions taken in (${db.path}).`);
+    if (!options.quiet)
+      terminal.err(`${file}: ${toolCalls} calls and ${sessions} sessions taken in (${db.path}).`);
   }
 }

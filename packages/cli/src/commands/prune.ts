@@ -49,7 +49,15 @@ async function ask(db: string | undefined, policy: Parameters<typeof prunable>[1
   return prunable(source, policy, Date.now());
 }
 
-const UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1_024, MIB: 1_048_576, GIB: 1_073_741_824 };
+const UNITS: Record<string, number> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 1_024,
+  MIB: 1_048_576,
+  GIB: 1_073_741_824,
+};
 
 /** `500MB`, `2 GB`, `64MiB`, in bytes. */
 function parseSize(text: string): number {

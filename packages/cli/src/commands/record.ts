@@ -36,7 +36,13 @@ export async function record(
   return recordStdio(command, recordOptions);
 }
 
-function toRecordOptions({ db, serverName, serverVersion, payloads, redact }: RecordCommandOptions): RecordOptions {
+function toRecordOptions({
+  db,
+  serverName,
+  serverVersion,
+  payloads,
+  redact,
+}: RecordCommandOptions): RecordOptions {
   return {
     ...(db !== undefined && { path: db }),
     ...(serverName !== undefined && { serverName }),

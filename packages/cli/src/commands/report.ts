@@ -1,7 +1,15 @@
 import { type ToolUsage, usage, usageTotals } from "@toolmeter/core/queries";
 import { type AskOptions, type Question, answer, pick } from "../ask.ts";
 import { FIGURES, OUTPUT_TOKENS } from "../columns.ts";
-import { change, changeOfShare, duration, percent, show, shortTime, sparkline } from "../output/format.ts";
+import {
+  change,
+  changeOfShare,
+  duration,
+  percent,
+  show,
+  shortTime,
+  sparkline,
+} from "../output/format.ts";
 import { type Page, table } from "../output/page.ts";
 import type { Terminal } from "../terminal.ts";
 import { bucketStarts } from "../time.ts";
@@ -35,7 +43,15 @@ interface Answer extends Usage {
 
 function toPage({ totals, tools, buckets, before, path, question, note }: Answer): Page {
   const { since, until, zone } = question;
-  const data = { path, since: since ?? null, until, totals, before: before ?? null, tools, buckets };
+  const data = {
+    path,
+    since: since ?? null,
+    until,
+    totals,
+    before: before ?? null,
+    tools,
+    buckets,
+  };
   const title = `${titleOf(question)} · ${path}`;
   if (totals.calls === 0) {
     return {
@@ -60,8 +76,18 @@ function toPage({ totals, tools, buckets, before, path, question, note }: Answer
       compared(changeOfShare(totals.failureRate, before?.failureRate ?? 0)),
       sparkline(buckets.map(({ failures }) => failures)),
     ],
-    ["p50 · p95 · p99", [totals.p50Ms, totals.p95Ms, totals.p99Ms].map((ms) => duration(ms ?? 0)).join(" · "), "", ""],
-    ["sessions", show(totals.sessions, "count", zone), compared(change(totals.sessions, before?.sessions ?? 0)), ""],
+    [
+      "p50 · p95 · p99",
+      [totals.p50Ms, totals.p95Ms, totals.p99Ms].map((ms) => duration(ms ?? 0)).join(" · "),
+      "",
+      "",
+    ],
+    [
+      "sessions",
+      show(totals.sessions, "count", zone),
+      compared(change(totals.sessions, before?.sessions ?? 0)),
+      "",
+    ],
     [
       "output tokens",
       show(totals.outputTokens, "tokens", zone),
@@ -78,9 +104,13 @@ function toPage({ totals, tools, buckets, before, path, question, note }: Answer
           `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
         )
         .join("\n"),
-      table(tools, [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, OUTPUT_TOKENS], {
-        note,
-      }),
+      table(
+        tools,
+        [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, OUTPUT_TOKENS],
+        {
+          note,
+        },
+      ),
       `Look at next\n${nextSteps(tools)
         .map(([what, command]) => `  ${command.padEnd(34)}${what}`)
         .join("\n")}`,
@@ -103,10 +133,20 @@ function nextSteps(tools: readonly ToolUsage[]): readonly (readonly [string, str
   const slow = tools.toSorted((a, b) => b.totalMs - a.totalMs)[0];
   return [
     ...(failing && failing.failures > 0
-      ? [[`fails in ${percent(failing.failureRate)} of its calls`, `toolmeter tools ${failing.toolName}`] as const]
+      ? [
+          [
+            `fails in ${percent(failing.failureRate)} of its calls`,
+            `toolmeter tools ${failing.toolName}`,
+          ] as const,
+        ]
       : []),
     ...(slow && slow !== failing
-      ? [[`takes the most time: ${duration(slow.totalMs)} in all`, `toolmeter tools ${slow.toolName}`] as const]
+      ? [
+          [
+            `takes the most time: ${duration(slow.totalMs)} in all`,
+            `toolmeter tools ${slow.toolName}`,
+          ] as const,
+        ]
       : []),
     ["what goes wrong, by kind", "toolmeter errors"],
     ["definitions that cost more than they are used", "toolmeter tax"],

@@ -1,4 +1,9 @@
-import { type CallSummary, type SessionSummary, findSessions, sessionCalls } from "@toolmeter/core/queries";
+import {
+  type CallSummary,
+  type SessionSummary,
+  findSessions,
+  sessionCalls,
+} from "@toolmeter/core/queries";
 import { type AskOptions, answer } from "../ask.ts";
 import { toneOfStatus } from "../columns.ts";
 import { CommandError } from "../errors.ts";
@@ -13,7 +18,9 @@ export function session(id: string, options: AskOptions, terminal: Terminal): Pr
   return answer(options, terminal, (source, { zone, limit }) => {
     const [found, other] = findSessions(source, id);
     if (!found) {
-      throw new CommandError(`Expected a session, but none has ${JSON.stringify(id)} in its id. The latest: toolmeter sessions`);
+      throw new CommandError(
+        `Expected a session, but none has ${JSON.stringify(id)} in its id. The latest: toolmeter sessions`,
+      );
     }
     if (other) {
       throw new CommandError(
@@ -43,7 +50,10 @@ function lengthOf({ startedAt, endedAt, endReason }: SessionSummary): string {
 
 function columnsFor(calls: readonly CallSummary[]): readonly Column<CallSummary>[] {
   const begin = Math.min(...calls.map(({ startedAt }) => startedAt));
-  const end = Math.max(...calls.map(({ startedAt, durationMs }) => startedAt + durationMs), begin + 1);
+  const end = Math.max(
+    ...calls.map(({ startedAt, durationMs }) => startedAt + durationMs),
+    begin + 1,
+  );
   const column = (ms: number) => Math.floor(((ms - begin) / (end - begin)) * (BAR_COLUMNS - 1));
   const bar = ({ startedAt, durationMs }: CallSummary) => {
     const from = column(startedAt);
@@ -52,7 +62,12 @@ function columnsFor(calls: readonly CallSummary[]): readonly Column<CallSummary>
   return [
     { header: "after", kind: "ms", value: ({ startedAt }) => startedAt - begin },
     { header: "tool", value: ({ toolName }) => toolName },
-    { header: "".padEnd(BAR_COLUMNS), kind: "bar", value: bar, tone: ({ status }) => toneOfStatus(status) ?? "good" },
+    {
+      header: "".padEnd(BAR_COLUMNS),
+      kind: "bar",
+      value: bar,
+      tone: ({ status }) => toneOfStatus(status) ?? "good",
+    },
     { header: "duration", kind: "ms", value: ({ durationMs }) => durationMs },
     { header: "status", value: ({ status }) => status, tone: ({ status }) => toneOfStatus(status) },
     { header: "output tokens", kind: "tokens", value: ({ outputTokens }) => outputTokens },

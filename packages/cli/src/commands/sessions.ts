@@ -29,13 +29,17 @@ export const SESSION_COLUMNS: readonly Column<SessionSummary>[] = [
 export function sessions(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     // Those that are sorted otherwise have to be known all.
-    const limit = question.sort === undefined && Number.isFinite(question.limit) ? question.limit + 1 : -1;
+    const limit =
+      question.sort === undefined && Number.isFinite(question.limit) ? question.limit + 1 : -1;
     const { rows, note } = pick(latestSessions(source, question.filter, limit), question);
     return {
       data: rows,
       sections: [
         table(rows, SESSION_COLUMNS, {
-          note: rows.length === 0 ? "No sessions in this time." : note && "… and more: --limit 0 shows all",
+          note:
+            rows.length === 0
+              ? "No sessions in this time."
+              : note && "… and more: --limit 0 shows all",
         }),
       ],
     };

@@ -18,7 +18,9 @@ export function slow(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, { filter, limit, sort = "durationMs" }) => {
     const order = ORDERS.find((known) => known === sort);
     if (order === undefined) {
-      throw new UsageError(`Expected --sort to be one of ${ORDERS.join(", ")}, got ${JSON.stringify(sort)}.`);
+      throw new UsageError(
+        `Expected --sort to be one of ${ORDERS.join(", ")}, got ${JSON.stringify(sort)}.`,
+      );
     }
     const rows = topCalls(source, filter, order, limit);
     const note = rows.length === 0 ? "No calls in this time." : undefined;

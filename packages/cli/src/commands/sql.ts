@@ -7,7 +7,10 @@ import { ownCommand } from "../own-command.ts";
 import type { Terminal } from "../terminal.ts";
 import { localZone, parseDuration, parseZone } from "../time.ts";
 
-export interface SqlOptions extends Pick<AskOptions, "color" | "db" | "format" | "json" | "quiet" | "tz"> {
+export interface SqlOptions extends Pick<
+  AskOptions,
+  "color" | "db" | "format" | "json" | "quiet" | "tz"
+> {
   readonly limit: number;
   readonly timeout: string;
 }
@@ -24,15 +27,25 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
   if (timeoutMs > 0) return askInProcess(text, timeoutMs, options, terminal);
   using source = await openAnalyticsReader(options.db);
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const { rows, note } = pick(read(source.$client.prepare(text), limit), { sort: undefined, limit });
+  const { rows, note } = pick(read(source.$client.prepare(text), limit), {
+    sort: undefined,
+    limit,
+  });
   const columns = Object.keys(rows[0] ?? {}).map((name) => ({
     header: name,
-    kind: rows.some((row) => typeof row[name] === "string") ? ("text" as const) : ("number" as const),
+    kind: rows.some((row) => typeof row[name] === "string")
+      ? ("text" as const)
+      : ("number" as const),
     value: (row: Row) => row[name] ?? null,
   }));
   const notes = rows.length === 0 ? "No rows." : note && "… and more: --limit 0 shows all";
   const zone = options.tz === undefined ? localZone() : parseZone(options.tz);
-  await show({ data: rows, sections: [table(rows, columns, { note: notes })] }, options, zone, terminal);
+  await show(
+    { data: rows, sections: [table(rows, columns, { note: notes })] },
+    options,
+    zone,
+    terminal,
+  );
   return EXIT.ok;
 }
 
@@ -40,7 +53,9 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
 function read(statement: { iterate: () => Iterable<unknown> }, limit: number): readonly Row[] {
   const rows: Row[] = [];
   for (const row of statement.iterate()) {
-    const entries = Object.entries(Object(row)).map(([name, value]) => [name, toValue(value)] as const);
+    const entries = Object.entries(Object(row)).map(
+      ([name, value]) => [name, toValue(value)] as const,
+    );
     rows.push(Object.fromEntries(entries));
     if (rows.length > limit) break;
   }
@@ -69,7 +84,11 @@ async function askInProcess(
     ...(tz === undefined ? [] : ["--tz", tz]),
   ];
   const child = Bun.spawn([...ownCommand(), ...words], {
-    env: { ...process.env, COLUMNS: String(terminal.columns), ...(terminal.hasColor && { FORCE_COLOR: "1" }) },
+    env: {
+      ...process.env,
+      COLUMNS: String(terminal.columns),
+      ...(terminal.hasColor && { FORCE_COLOR: "1" }),
+    },
     stdin: Buffer.from(query),
     stdout: "pipe",
     stderr: "pipe",
@@ -78,7 +97,8 @@ async function askInProcess(
   });
   const messages = child.stderr.text();
   const decoder = new TextDecoder();
-  for await (const chunk of child.stdout) await terminal.out(decoder.decode(chunk, { stream: true }));
+  for await (const chunk of child.stdout)
+    await terminal.out(decoder.decode(chunk, { stream: true }));
   const code = await child.exited;
   if (child.signalCode === "SIGKILL") {
     throw new CommandError(

@@ -106,7 +106,10 @@ class Feed {
 }
 
 /** As the queries do it, for calls that are not in the file. */
-function matches(call: LiveCall, { tools, servers, clients, sessionId, statuses }: CallFilter): boolean {
+function matches(
+  call: LiveCall,
+  { tools, servers, clients, sessionId, statuses }: CallFilter,
+): boolean {
   const isNamed = (name: string | null, patterns: readonly string[] = []) =>
     patterns.length === 0 || patterns.some((pattern) => new Bun.Glob(pattern).match(name ?? ""));
   return (
@@ -140,7 +143,9 @@ class Board {
     const erase = this.#drawn === 0 ? "" : `\u001B[${this.#drawn}A\u001B[J`;
     const now = Date.now();
     const live = this.#isLive
-      ? running.map((call) => toLine({ ...call, durationMs: now - call.startedAt }, this.#style, "running"))
+      ? running.map((call) =>
+          toLine({ ...call, durationMs: now - call.startedAt }, this.#style, "running"),
+        )
       : [];
     this.#drawn = live.length;
     const text = [...lines, ...live].map((line) => `${line}\n`).join("");
@@ -151,7 +156,11 @@ class Board {
 const STATUS_COLUMNS = 14;
 const DURATION_COLUMNS = 11;
 
-function toLine(call: LiveCall, { zone, terminal, hasColor }: Style, status: string = call.status): string {
+function toLine(
+  call: LiveCall,
+  { zone, terminal, hasColor }: Style,
+  status: string = call.status,
+): string {
   const time = Temporal.Instant.fromEpochMilliseconds(call.startedAt)
     .toZonedDateTimeISO(zone)
     .toPlainTime()
@@ -179,6 +188,7 @@ function sleep(ms: number, stopped: AbortSignal): Promise<void> {
 /** Aborted by the first SIGINT or SIGTERM; a second one ends the process. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => controller.abort());
   return controller.signal;
 }

@@ -26,7 +26,11 @@ const MAX: Column<{ readonly maxMs: number | null }> = {
 };
 
 /** All tools; or all about one. */
-export function tools(name: string | undefined, options: AskOptions, terminal: Terminal): Promise<void> {
+export function tools(
+  name: string | undefined,
+  options: AskOptions,
+  terminal: Terminal,
+): Promise<void> {
   return answer(options, terminal, (source, question) =>
     name === undefined ? allTools(source, question) : oneTool(source, name, question),
   );
@@ -37,9 +41,13 @@ function allTools(source: AnalyticsReader, question: Question): Page {
   return {
     data: rows,
     sections: [
-      table(rows, [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, MAX, OUTPUT_TOKENS], {
-        note: rows.length === 0 ? "No calls in this time." : note,
-      }),
+      table(
+        rows,
+        [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, MAX, OUTPUT_TOKENS],
+        {
+          note: rows.length === 0 ? "No calls in this time." : note,
+        },
+      ),
     ],
   };
 }
@@ -60,11 +68,20 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
     errors: errorClasses(source, filter).slice(0, FEW),
     slowest: topCalls(source, filter, "durationMs", FEW),
     clients: clients(source, filter).slice(0, FEW),
-    next: transitions(source, filter).filter(({ from }) => from === name).slice(0, FEW),
-    definitions: definitionVersions(source, name, { ...filter, since: undefined, until: undefined }),
+    next: transitions(source, filter)
+      .filter(({ from }) => from === name)
+      .slice(0, FEW),
+    definitions: definitionVersions(source, name, {
+      ...filter,
+      since: undefined,
+      until: undefined,
+    }),
   };
   if (totals.calls === 0 && data.definitions.length === 0) {
-    return { data, sections: [`No calls of ${name} in this time. All tools: toolmeter tools --since all`] };
+    return {
+      data,
+      sections: [`No calls of ${name} in this time. All tools: toolmeter tools --since all`],
+    };
   }
   const periods = [
     { period: "now", ...totals },
@@ -79,9 +96,18 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
     data,
     sections: [
       trend + differences,
-      table(periods, [{ header: "", value: ({ period }) => period }, ...FIGURES, MAX, OUTPUT_TOKENS]),
+      table(periods, [
+        { header: "", value: ({ period }) => period },
+        ...FIGURES,
+        MAX,
+        OUTPUT_TOKENS,
+      ]),
       ...listOf(data.errors, ERROR_COLUMNS.slice(1), "Errors"),
-      ...listOf(data.slowest, [...CALL.filter(({ header }) => header !== "tool"), CALL_MESSAGE], "Slowest calls"),
+      ...listOf(
+        data.slowest,
+        [...CALL.filter(({ header }) => header !== "tool"), CALL_MESSAGE],
+        "Slowest calls",
+      ),
       ...listOf(data.clients, CLIENT_COLUMNS, "Clients"),
       ...listOf(
         data.next,

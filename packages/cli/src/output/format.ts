@@ -1,7 +1,16 @@
 /** Values as people read them. */
 
 /** What a number says, which decides how it is shown. */
-export type Kind = "text" | "bar" | "number" | "count" | "ms" | "rate" | "bytes" | "tokens" | "time";
+export type Kind =
+  | "text"
+  | "bar"
+  | "number"
+  | "count"
+  | "ms"
+  | "rate"
+  | "bytes"
+  | "tokens"
+  | "time";
 
 export type Value = string | number | null;
 

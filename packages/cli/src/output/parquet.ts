@@ -25,7 +25,10 @@ export function writeParquet(
   columns: readonly Column[],
 ): void {
   const writer = fileWriter(file);
-  const parquet = new ParquetWriter({ writer, schema: schemaFromColumnData({ columnData: toColumns([], columns) }) });
+  const parquet = new ParquetWriter({
+    writer,
+    schema: schemaFromColumnData({ columnData: toColumns([], columns) }),
+  });
   let rows: CallRecord[] = [];
   const writeRows = () => {
     const columnData = toColumns(rows, columns).map(({ name, data }) => ({ name, data }));

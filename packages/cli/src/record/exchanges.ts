@@ -1,5 +1,5 @@
 import type { Connection, Instrumentation } from "@toolmeter/mcp";
-import { parseMessage } from "./observer.ts";
+import { parseMessage } from "./message.ts";
 
 const SESSION_HEADER = "mcp-session-id";
 
@@ -33,7 +33,10 @@ export class Exchanges {
   begin(request: Request): Exchange {
     const header = (name: string) => request.headers.get(name) ?? undefined;
     const url = new URL(request.url);
-    const named = header(SESSION_HEADER) ?? url.searchParams.get("sessionId") ?? url.searchParams.get("session_id");
+    const named =
+      header(SESSION_HEADER) ??
+      url.searchParams.get("sessionId") ??
+      url.searchParams.get("session_id");
     let sessionId = named ?? undefined;
     let connection = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
     let isOld = false;
@@ -73,7 +76,8 @@ export class Exchanges {
       },
       ended: () => {
         if (isOld && sessionId !== undefined) this.#end(sessionId);
-        else if (sessionId === undefined || this.#sessions.get(sessionId) !== connection) connection?.closed();
+        else if (sessionId === undefined || this.#sessions.get(sessionId) !== connection)
+          connection?.closed();
       },
     };
   }

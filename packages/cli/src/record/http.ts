@@ -3,7 +3,7 @@ import type { Server } from "bun";
 import { CommandError, EXIT, UsageError } from "../errors.ts";
 import type { Terminal } from "../terminal.ts";
 import { Exchanges } from "./exchanges.ts";
-import { parseMessage } from "./observer.ts";
+import { parseMessage } from "./message.ts";
 import type { RecordOptions } from "./options.ts";
 import { EventReader } from "./events.ts";
 
@@ -72,7 +72,9 @@ class ReverseProxy {
     const { hostname } = new URL(request.url);
     // A page in a browser may reach us under a name of its own (DNS rebinding); the server cannot see it any more.
     if (LOOPBACK.includes(this.#hostname) && !LOOPBACK.includes(hostname)) {
-      return new Response(`toolmeter: Expected this machine's name, got ${hostname}.\n`, { status: 403 });
+      return new Response(`toolmeter: Expected this machine's name, got ${hostname}.\n`, {
+        status: 403,
+      });
     }
     const guard = (look: () => void) => this.#instrumentation.recorder.guard(look);
     const exchange = this.#exchanges.begin(request);
@@ -92,7 +94,9 @@ class ReverseProxy {
     } catch (error) {
       guard(() => exchange.ended());
       const reason = error instanceof Error ? error.message : String(error);
-      return new Response(`toolmeter: ${this.#target.href} does not answer (${reason}).\n`, { status: 502 });
+      return new Response(`toolmeter: ${this.#target.href} does not answer (${reason}).\n`, {
+        status: 502,
+      });
     }
     guard(() => exchange.answered(response.headers, response.ok && request.method === "DELETE"));
     return new Response(this.#observed(response, exchange, guard), {
@@ -178,13 +182,17 @@ function withoutOwn(headers: Headers, ...others: readonly string[]): Headers {
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && ["http:", "https:"].includes(url.protocol)) return url;
-  throw new UsageError(`Expected a URL such as http://localhost:3000/mcp, got ${JSON.stringify(text)}.`);
+  throw new UsageError(
+    `Expected a URL such as http://localhost:3000/mcp, got ${JSON.stringify(text)}.`,
+  );
 }
 
 function parseAddress(listen: string): { readonly hostname: string; readonly port: number } {
   const [, hostname = "127.0.0.1", port] = /^(?:(.*):)?(\d+)$/.exec(listen) ?? [];
   if (port === undefined) {
-    throw new UsageError(`Expected an address such as 127.0.0.1:3001, got ${JSON.stringify(listen)}.`);
+    throw new UsageError(
+      `Expected an address such as 127.0.0.1:3001, got ${JSON.stringify(listen)}.`,
+    );
   }
   return { hostname, port: Number(port) };
 }
@@ -207,6 +215,7 @@ function serve(
 
 function interruption(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => resolve());
   });
 }

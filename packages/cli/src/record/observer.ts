@@ -1,4 +1,5 @@
 import { type Connection, type Direction, Instrumentation, LineSplitter } from "@toolmeter/mcp";
+import { parseMessage } from "./message.ts";
 import type { RecordOptions } from "./options.ts";
 
 /** Reads a copy of the bytes between a client and a stdio server. What it cannot read, it passes over. */
@@ -31,15 +32,5 @@ export class StdioObserver {
       this.#connection ??= this.#instrumentation.connect({ transport: "stdio" });
       this.#connection.observe(direction, message);
     });
-  }
-}
-
-/** The message of a text, or nothing if it is none: servers print other things too. */
-export function parseMessage(text: string): unknown {
-  if (!text.includes('"jsonrpc"')) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -2,6 +2,7 @@
  * The public names of `@toolmeter/core/queries`: questions to an analytics database, one a file. Neither drizzle nor
  * zod is loaded for them.
  */
+export { databasePath } from "../environment.ts";
 export { openAnalyticsReader } from "../reader.ts";
 export {
   CALL_RECORD_COLUMNS,

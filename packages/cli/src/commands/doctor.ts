@@ -1,0 +1,52 @@
+import { resolve } from "node:path";
+import { databasePath } from "@toolmeter/core/queries";
+import { type AskOptions, show } from "../ask.ts";
+import {
+  checkDatabase,
+  checkJournals,
+  checkPlace,
+  checkSwitch,
+  checkVersions,
+} from "../doctor/checks.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { proveRecording } from "../doctor/proof.ts";
+import { EXIT } from "../errors.ts";
+import { table } from "../output/page.ts";
+import type { Terminal } from "../terminal.ts";
+import { localZone } from "../time.ts";
+
+export interface DoctorOptions extends Pick<
+  AskOptions,
+  "color" | "db" | "format" | "json" | "quiet" | "tz"
+> {
+  readonly deep?: true | undefined;
+}
+
+const TONES = { ok: "good", warn: "warn", fail: "bad" } as const;
+
+/** Proves that recording works, and finds what is in its way. Returns the exit code: 3 if something fails. */
+export async function doctor(options: DoctorOptions, terminal: Terminal): Promise<number> {
+  const file = resolve(options.db ?? databasePath());
+  const findings: readonly Finding[] = [
+    ...checkVersions(),
+    ...checkSwitch(),
+    ...(await checkPlace(file)),
+    ...(await checkDatabase(file, options.deep === true)),
+    ...(await checkJournals(file)),
+    await proveRecording(),
+  ];
+  const isWell = findings.every(({ status }) => status !== "fail");
+  const page = {
+    data: findings,
+    sections: [
+      table(findings, [
+        { header: "", value: ({ status }) => status, tone: ({ status }) => TONES[status] },
+        { header: "what", value: ({ check }) => check },
+        { header: "found", value: ({ detail }) => detail },
+        { header: "fix", value: ({ fix }) => fix ?? "" },
+      ]),
+    ],
+  };
+  await show(page, options, options.tz ?? localZone(), terminal);
+  return isWell ? EXIT.ok : EXIT.findings;
+}

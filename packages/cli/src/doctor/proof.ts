@@ -1,0 +1,75 @@
+import { mkdtempDisposable } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openAnalyticsReader, topCalls } from "@toolmeter/core/queries";
+import { ownCommand } from "../own-command.ts";
+import type { Finding } from "./finding.ts";
+
+/** Longest time for the whole of it, in milliseconds. */
+const TIMEOUT_MS = 15_000;
+
+const MESSAGES = [
+  {
+    jsonrpc: "2.0",
+    id: 0,
+    method: "initialize",
+    params: {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "toolmeter-doctor", version: "1" },
+    },
+  },
+  { jsonrpc: "2.0", method: "notifications/initialized" },
+  { jsonrpc: "2.0", id: 1, method: "tools/list" },
+  {
+    jsonrpc: "2.0",
+    id: 2,
+    method: "tools/call",
+    params: { name: "echo", arguments: { text: "hello" } },
+  },
+];
+
+/** Records a real call of a real server, in a file of its own, and looks for it there. */
+export async function proveRecording(): Promise<Finding> {
+  const check = "a recorded call";
+  await using directory = await mkdtempDisposable(join(tmpdir(), "toolmeter-doctor-"));
+  const path = join(directory.path, "analytics.db");
+  const own = ownCommand();
+  const recorder = Bun.spawn([...own, "record", "--db", path, "--", ...own, "echo-server"], {
+    stdin: Buffer.from(MESSAGES.map((message) => `${JSON.stringify(message)}\n`).join("")),
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: TIMEOUT_MS,
+    env: { ...process.env, TOOLMETER_DISABLED: "" },
+  });
+  const [answers, messages] = await Promise.all([recorder.stdout.text(), recorder.stderr.text()]);
+  const code = await recorder.exited;
+  const fix = `Report it with this: ${messages.trim() || "no message"}`;
+  if (code !== 0 || !answers.includes("hello")) {
+    return {
+      check,
+      status: "fail",
+      detail: `the recorded server ended with ${code}, its answers: ${answers.length} characters`,
+      fix,
+    };
+  }
+  try {
+    using source = await openAnalyticsReader(path);
+    const [call] = topCalls(source, {}, "startedAt", 1);
+    if (
+      call?.toolName === "echo" &&
+      call.status === "success" &&
+      call.clientName === "toolmeter-doctor"
+    ) {
+      return {
+        check,
+        status: "ok",
+        detail: `made, answered and found in a file of its own, ${call.durationMs.toFixed(1)} ms`,
+      };
+    }
+    return { check, status: "fail", detail: "it was answered, but is not in its file", fix };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { check, status: "fail", detail: `its file cannot be read (${reason})`, fix };
+  }
+}

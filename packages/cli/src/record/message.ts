@@ -1,0 +1,9 @@
+/** The JSON-RPC message of a text, or nothing if it is none: servers print other things too. */
+export function parseMessage(text: string): unknown {
+  if (!text.includes('"jsonrpc"')) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
