@@ -16,7 +16,8 @@ export function pruneAnalyticsDb(db: AnalyticsDb, policy: RetentionPolicy): void
   const slice = () => retention.slice(db.$client, Date.now());
   try {
     while (whileBusySync(performance.now() + BUSY_WAIT_MS, slice));
-    // What was freed leaves the file with the checkpoint.
+    // Retention leaves a few free pages for the next calls. They leave the file with the checkpoint.
+    db.$client.run("pragma incremental_vacuum");
     db.$client.run("pragma wal_checkpoint(truncate)");
   } catch (error) {
     throw toAnalyticsError(error, db.path);
