@@ -84,6 +84,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "./writer.ts",
   ],
   "prune.ts": ["./busy.ts", "./errors.ts", "./retention.ts"],
+  "read-only.ts": ["./errors.ts", "./migrations.ts", "bun:sqlite", "node:fs", "node:url"],
   "reader.ts": [
     "./connection.ts",
     "./database.ts",
@@ -91,12 +92,10 @@ const ROOMS: Record<string, readonly string[]> = {
     "./errors.ts",
     "./journal.ts",
     "./lock.ts",
-    "./migrations.ts",
+    "./read-only.ts",
     "./segments.ts",
-    "bun:sqlite",
     "node:fs",
     "node:path",
-    "node:url",
   ],
   "record.ts": ["./row.ts"],
   "recovery.ts": [
@@ -264,7 +263,7 @@ describe("packages/core", () => {
     ["index.ts", []],
     [
       "bun:sqlite",
-      ["connection.ts", "errors.ts", "file-writer.ts", "lock.ts", "reader.ts", "repair.ts"],
+      ["connection.ts", "errors.ts", "file-writer.ts", "lock.ts", "read-only.ts", "repair.ts"],
     ],
     ["migrations.gen.ts", ["migrations.ts"]],
   ])("%s is imported by %p only", (name, importers) => {

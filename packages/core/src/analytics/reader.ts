@@ -1,13 +1,12 @@
-import { Database, constants } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { accessSync, constants as access, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { openConnection } from "./connection.ts";
 import { databasePath } from "./environment.ts";
 import { AnalyticsError, toAnalyticsError } from "./errors.ts";
 import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
-import { isCurrent } from "./migrations.ts";
+import { openReadOnly } from "./read-only.ts";
 import { listSegments } from "./segments.ts";
 
 /** An analytics database that is open for questions. Its opener closes it. */
@@ -44,7 +43,7 @@ export async function openAnalyticsReader(
     );
   }
   try {
-    const client = isWritable(file) ? await openLive(file, openTimeoutMs) : openAsItIs(file);
+    const client = isWritable(file) ? await openLive(file, openTimeoutMs) : openReadOnly(file);
     const close = () => client.close(true);
     return { path: file, $client: client, close, [Symbol.dispose]: close };
   } catch (error) {
@@ -88,34 +87,5 @@ export function isAlive(file: string, recorderId: string): boolean {
   } catch {
     // Nothing can be taken in where nothing can be locked.
     return true;
-  }
-}
-
-function openAsItIs(file: string): Database {
-  try {
-    return openReadOnly(file, "");
-  } catch (error) {
-    // A file in WAL mode needs its -shm file; without one nobody writes, so that nothing changes under us.
-    if (error instanceof AnalyticsError || existsSync(`${file}-wal`)) throw error;
-    return openReadOnly(file, "&immutable=1");
-  }
-}
-
-function openReadOnly(file: string, parameters: string): Database {
-  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
-  const client = new Database(
-    `${pathToFileURL(file).href}?mode=ro${parameters}`,
-    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
-  );
-  try {
-    if (isCurrent(client, file)) return client;
-    throw new AnalyticsError(
-      "read_only",
-      file,
-      `Expected a current schema, but an older Toolmeter wrote ${file}, and it may not be written. Allow writing once, or copy it.`,
-    );
-  } catch (error) {
-    client.close(true);
-    throw error;
   }
 }
