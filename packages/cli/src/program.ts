@@ -270,7 +270,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     .addArgument(program.createArgument("<shell>", "which").choices(["bash", "zsh", "fish"]))
     .action(async (shell) => {
       const { completion } = await import("./commands/completion.ts");
-      await terminal.out(completion(shell, program));
+      await terminal.out(completion(shell, program.createHelp().visibleCommands(program)));
     });
 
   program

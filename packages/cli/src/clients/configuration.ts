@@ -5,6 +5,7 @@ import {
   parseTree,
   findNodeAtLocation,
   getNodeValue,
+  type ParseError,
 } from "jsonc-parser";
 import { CommandError } from "../errors.ts";
 
@@ -27,9 +28,10 @@ export interface Change {
 
 /** The servers that a configuration lists. Comments and trailing commas are allowed, as in VS Code. */
 export function listServers(text: string, key: string, file: string): readonly ServerEntry[] {
-  const root = parseTree(text, [], { allowTrailingComma: true });
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { allowTrailingComma: true });
   const config: unknown = root && getNodeValue(root);
-  if (!isObject(config)) {
+  if (!isObject(config) || errors.length > 0) {
     throw new CommandError(
       `Expected JSON, but ${file} cannot be read as such. Nothing was changed.`,
     );

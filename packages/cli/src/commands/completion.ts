@@ -2,8 +2,8 @@
 interface CommandLike {
   name(): string;
   description(): string;
-  readonly commands: readonly CommandLike[];
   readonly options: readonly OptionLike[];
+  readonly registeredArguments: readonly ArgumentLike[];
 }
 
 interface OptionLike {
@@ -14,74 +14,83 @@ interface OptionLike {
   isBoolean(): boolean;
 }
 
-/** The completions of a shell: commands, their options, and the values of options that have few. */
-export function completion(shell: "bash" | "zsh" | "fish", program: CommandLike): string {
+interface ArgumentLike {
+  readonly argChoices?: string[] | undefined;
+}
+
+/** The completions of a shell: commands, their options, and the values of those that have few. */
+export function completion(
+  shell: "bash" | "fish" | "zsh",
+  commands: readonly CommandLike[],
+): string {
   switch (shell) {
     case "bash":
-      return toBash(program);
+      return toBash(commands);
     case "zsh":
-      return toZsh(program);
+      return toZsh(commands);
     case "fish":
-      return toFish(program);
+      return toFish(commands);
   }
 }
 
-const longsOf = ({ options }: CommandLike) => options.flatMap(({ long }) => long ?? []);
+const choicesOf = ({ registeredArguments }: CommandLike) =>
+  registeredArguments.flatMap(({ argChoices = [] }) => argChoices);
 
-function toBash(program: CommandLike): string {
-  const { commands } = program;
-  const choices = commands
-    .flatMap(({ options }) => options)
-    .filter(({ argChoices }) => argChoices)
-    .map(
-      ({ long, argChoices = [] }) =>
-        `    ${long}) COMPREPLY=($(compgen -W "${argChoices.join(" ")}" -- "$word")); return ;;`,
-    );
-  const cases = commands.map(
-    (command) => `    ${command.name()}) words="${longsOf(command).join(" ")} --help" ;;`,
+function toBash(commands: readonly CommandLike[]): string {
+  const names = commands.map((command) => command.name()).join(" ");
+  const cases = commands.map((command) => {
+    const options = command.options.flatMap(({ long }) => long ?? []).join(" ");
+    return `    ${command.name()}) options="${options} --help" words="${choicesOf(command).join(" ")}" ;;`;
+  });
+  const values = commands.flatMap((command) =>
+    command.options
+      .filter(({ argChoices }) => argChoices)
+      .map(
+        ({ long, argChoices = [] }) =>
+          `    "${command.name()} ${long}") options="" words="${argChoices.join(" ")}" ;;`,
+      ),
   );
   return `_toolmeter() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" options="" words=""
   COMPREPLY=()
-  case "$before" in
-${[...new Set(choices)].join("\n")}
-    --db|--output|-o) COMPREPLY=($(compgen -f -- "$word")); return ;;
-  esac
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${commands.map((command) => command.name()).join(" ")} --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "${names} --help --version" -- "$word"))
     return
   fi
   case "\${COMP_WORDS[1]}" in
 ${cases.join("\n")}
   esac
+  case "\${COMP_WORDS[1]} $before" in
+${values.join("\n")}
+  esac
   case "$word" in
-    -*) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    *) if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word")); else COMPREPLY=($(compgen -f -- "$word")); fi ;;
   esac
 }
 complete -F _toolmeter toolmeter
 `;
 }
 
-function toZsh(program: CommandLike): string {
+function toZsh(commands: readonly CommandLike[]): string {
   const quote = (text: string) =>
-    text.replaceAll("'", "'\\''").replaceAll(/[[\]:]/g, String.raw`\$&`);
-  const commands = program.commands.map(
-    (each) => `    '${each.name()}:${quote(each.description())}'`,
-  );
-  const cases = program.commands.map((command) => {
+    text.replaceAll("'", String.raw`'\''`).replaceAll(/[[\]:]/g, String.raw`\$&`);
+  const names = commands.map((each) => `    '${each.name()}:${quote(each.description())}'`);
+  const cases = commands.map((command) => {
     const options = command.options.map((option) => {
       const values = option.argChoices
         ? `:value:(${option.argChoices.join(" ")})`
         : ":value:_files";
       return `'${option.long}[${quote(option.description)}]${option.isBoolean() ? "" : values}'`;
     });
-    return `    ${command.name()}) _arguments ${[...options, "'*:file:_files'"].join(" ")} ;;`;
+    const choices = choicesOf(command);
+    const words = choices.length > 0 ? `'*:value:(${choices.join(" ")})'` : "'*:file:_files'";
+    return `    ${command.name()}) _arguments ${[...options, words].join(" ")} ;;`;
   });
   return `#compdef toolmeter
 _toolmeter() {
   local -a commands=(
-${commands.join("\n")}
+${names.join("\n")}
   )
   if (( CURRENT == 2 )); then
     _describe command commands
@@ -97,16 +106,21 @@ if [ "$funcstack[1]" = _toolmeter ]; then _toolmeter "$@"; else compdef _toolmet
 `;
 }
 
-function toFish(program: CommandLike): string {
+function toFish(commands: readonly CommandLike[]): string {
   const quote = (text: string) => text.replaceAll("\\", "\\\\").replaceAll("'", String.raw`\'`);
-  const lines = program.commands.flatMap((command) => [
-    `complete -c toolmeter -n __fish_use_subcommand -a ${command.name()} -d '${quote(command.description())}'`,
-    ...command.options.map((option) => {
-      const choices = option.argChoices ? ` -x -a '${option.argChoices.join(" ")}'` : "";
-      const needsValue = option.isBoolean() || option.argChoices ? "" : " -r";
-      const short = option.short ? ` -s ${option.short.slice(1)}` : "";
-      return `complete -c toolmeter -n '__fish_seen_subcommand_from ${command.name()}' -l ${option.long?.slice(2)}${short}${choices}${needsValue} -d '${quote(option.description)}'`;
-    }),
-  ]);
+  const lines = commands.flatMap((command) => {
+    const inside = `complete -c toolmeter -n '__fish_seen_subcommand_from ${command.name()}'`;
+    const choices = choicesOf(command);
+    return [
+      `complete -c toolmeter -n __fish_use_subcommand -a ${command.name()} -d '${quote(command.description())}'`,
+      ...(choices.length > 0 ? [`${inside} -f -a '${choices.join(" ")}'`] : []),
+      ...command.options.map((option) => {
+        const { long, short, argChoices, description } = option;
+        const argument = option.isBoolean() ? "" : " -r";
+        const values = argChoices ? ` -x -a '${argChoices.join(" ")}'` : argument;
+        return `${inside} -l ${long?.slice(2)}${short ? ` -s ${short.slice(1)}` : ""}${values} -d '${quote(description)}'`;
+      }),
+    ];
+  });
   return `${lines.join("\n")}\n`;
 }

@@ -1,4 +1,4 @@
-import { openAnalyticsReader } from "@toolmeter/core/queries";
+import { type QuerySource, openAnalyticsReader } from "@toolmeter/core/queries";
 import { type AskOptions, pick, show } from "../ask.ts";
 import { CommandError, EXIT } from "../errors.ts";
 import type { Value } from "../output/format.ts";
@@ -27,7 +27,7 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
   if (timeoutMs > 0) return askInProcess(text, timeoutMs, options, terminal);
   using source = await openAnalyticsReader(options.db);
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const { rows, note } = pick(read(source.$client.prepare(text), limit), {
+  const { rows, note } = pick(read(source, text, limit), {
     sort: undefined,
     limit,
   });
@@ -50,9 +50,17 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
 }
 
 /** One row more than the limit: whether there are more. */
-function read(statement: { iterate: () => Iterable<unknown> }, limit: number): readonly Row[] {
+function read({ $client }: QuerySource, query: string, limit: number): readonly Row[] {
+  try {
+    return readRows($client.prepare(query).iterate(), limit);
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readRows(answer: Iterable<unknown>, limit: number): readonly Row[] {
   const rows: Row[] = [];
-  for (const row of statement.iterate()) {
+  for (const row of answer) {
     const entries = Object.entries(Object(row)).map(
       ([name, value]) => [name, toValue(value)] as const,
     );

@@ -35,7 +35,10 @@ export function render(
     default: {
       const { columns, hasColor } = terminal;
       const text = (section: string | Table) =>
-        typeof section === "string" ? section : renderTable(section, { columns, hasColor, zone });
+        typeof section === "string"
+          ? // A path is longer than a line may be; it stays whole.
+            Bun.wrapAnsi(section, columns, { trim: false })
+          : renderTable(section, { columns, hasColor, zone });
       return `${shown.map(text).join("\n\n")}\n`;
     }
   }

@@ -32,19 +32,19 @@ export function renderTable({ title, headers, rows, note }: Table, style: TableS
     headers.map(({ kind }) => kind === "text"),
     style.columns,
   );
+  const last = headers.length - 1;
   const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) =>
     cells
       .map(({ text, tone }, index) => {
-        const padded = pad(
-          elide(text, widths[index] ?? 0),
-          widths[index] ?? 0,
-          kindOf(headers, index),
-        );
+        const width = widths[index] ?? 0;
+        const kind = kindOf(headers, index);
+        const shown = elide(text, width);
+        // Nothing stands behind the last one.
+        const padded = index === last && isLeft(kind) ? shown : pad(shown, width, kind);
         return paint(padded, tone, style.hasColor);
       })
-      .join(GAP)
-      .trimEnd();
-  const head = line(headers.map(({ text }) => ({ text, tone: "dim" })));
+      .join(GAP);
+  const head = line(headers.map(({ text }) => ({ text, tone: "dim" as const })));
   return [
     ...(title === undefined ? [] : [paintTitle(title, style.hasColor)]),
     ...(rows.length === 0 ? [] : [head, ...texts.map(line)]),

@@ -68,6 +68,9 @@ function removeSessions(client: Database, startedBefore: number): boolean {
 function removeOldest(client: Database, maxBytes: number): boolean {
   const pages = scalar(client, "pragma page_count") - scalar(client, "pragma freelist_count");
   if (pages * scalar(client, "pragma page_size") <= maxBytes) return false;
+  // What the calls left behind goes before more of them do.
+  if (removeSessions(client, scalar(client, "select min(started_at_ms) from tool_calls")))
+    return true;
   const { changes } = client.run(
     `delete from tool_calls where sequence in
        (select sequence from tool_calls order by sequence limit ${SLICE_ROWS})`,

@@ -46,6 +46,24 @@ describe("Retention", () => {
     expect(count(db)).toBe(101);
   });
 
+  test("by size removes the sessions of what it removed, before more calls", () => {
+    using db = createAnalyticsDb(":memory:");
+    const writer = new Writer(db.$client, db.path, "recorder");
+    for (let index = 0; index < 1_000; index += 1) {
+      const id = `session-${String(index).padStart(4, "0")}`;
+      const attributes = { text: "x".repeat(1_500) };
+      writer.commit([
+        start(id, index, { attributes }),
+        call({ sessionId: id, startedAt: index }),
+        end(id, index),
+      ]);
+    }
+    // More than the calls alone take.
+    enforce(db, { maxSizeMb: 1 });
+    expect(count(db)).toBeGreaterThan(200);
+    expect(count(db, "sessions")).toBeLessThan(700);
+  });
+
   test("removes sessions that are old, ended and empty, and no others", () => {
     using db = createAnalyticsDb(":memory:");
     new Writer(db.$client, db.path, "recorder").commit([

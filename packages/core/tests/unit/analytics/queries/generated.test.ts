@@ -81,7 +81,7 @@ test("usage", () => {
       };
     };
     expect(answer.totals).toMatchObject(figuresOf(chosen));
-    const groups = Map.groupBy(chosen, ({ toolName }) => toolName);
+    const groups = Map.groupBy(chosen, ({ toolName }): string => toolName);
     expect(answer.tools).toHaveLength(groups.size);
     for (const tool of answer.tools)
       expect(tool).toMatchObject(figuresOf(groups.get(tool.toolName) ?? []));
