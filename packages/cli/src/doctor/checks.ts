@@ -12,6 +12,9 @@ const MIN_BUN = "1.4.5";
 /** Less free space than this, in bytes, is worth a word. */
 const MIN_FREE_BYTES = 200_000_000;
 
+/** Longest wait for the write lock, in milliseconds. */
+const LOCK_WAIT_MS = 2_000;
+
 const WEEK_MS = 604_800_000;
 
 /** What runs. */
@@ -116,7 +119,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
               .join(", "),
             fix: lastError === null ? "toolmeter health" : `The last error: ${lastError}`,
           },
-      writability(file),
+      await writability(file),
     ];
   } catch (error) {
     const isOurs = error instanceof AnalyticsError;
@@ -143,21 +146,24 @@ function toIntegrity(damage: string): Finding {
       };
 }
 
-/** Takes the write lock, and gives it back. */
-function writability(file: string): Finding {
-  try {
-    using db = createAnalyticsDb(file, { openTimeoutMs: 2_000 });
-    db.$client.run("begin immediate");
-    db.$client.run("rollback");
-    return { check: "write lock", status: "ok", detail: "is free" };
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return {
-      check: "write lock",
-      status: "fail",
-      detail,
-      fix: "End whoever holds it, or allow writing",
-    };
+/** Takes the write lock, and gives it back: whoever writes holds it for milliseconds. */
+async function writability(file: string): Promise<Finding> {
+  const check = "write lock";
+  const deadline = performance.now() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      using db = createAnalyticsDb(file, { openTimeoutMs: LOCK_WAIT_MS });
+      db.$client.run("begin immediate");
+      db.$client.run("rollback");
+      return { check, status: "ok", detail: "is free" };
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      if (performance.now() > deadline) {
+        const fix = "End the process that holds it, or allow writing";
+        return { check, status: "fail", detail: `could not be had for 2 s (${detail})`, fix };
+      }
+    }
+    await Bun.sleep(20);
   }
 }
 

@@ -20,7 +20,11 @@ const line = (message: object) => `${JSON.stringify({ jsonrpc: "2.0", ...message
 const INITIALIZE = line({
   id: 0,
   method: "initialize",
-  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "tester", version: "9" } },
+  params: {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "tester", version: "9" },
+  },
 });
 const call = (id: number, given: object = {}, name = "echo") =>
   line({ id, method: "tools/call", params: { name, arguments: given } });
@@ -91,7 +95,13 @@ describe("toolmeter record", () => {
     expect(behind.out.length).toBeGreaterThan(12_300_000);
     expect({ ...behind, out: 0 }).toEqual({ ...direct, out: 0 });
     // The last answer shares its line with the noise: it is no message.
-    expect((await rows()).map(({ request_id, status, output_bytes }) => [request_id, status, Number(output_bytes) > 0])).toEqual([
+    expect(
+      (await rows()).map(({ request_id, status, output_bytes }) => [
+        request_id,
+        status,
+        Number(output_bytes) > 0,
+      ]),
+    ).toEqual([
       ["1", "success", true],
       ["2", "success", true],
       ["3", "success", true],
@@ -102,7 +112,13 @@ describe("toolmeter record", () => {
   test("records who called whom, over stdio", async () => {
     await outcome(spawn(recorded(...server())), INITIALIZE + call(1));
     expect(await rows()).toMatchObject([
-      { tool_name: "echo", client_name: "tester", server_name: "test", transport: "stdio", arguments: null },
+      {
+        tool_name: "echo",
+        client_name: "tester",
+        server_name: "test",
+        transport: "stdio",
+        arguments: null,
+      },
     ]);
   });
 
@@ -110,9 +126,15 @@ describe("toolmeter record", () => {
     [["--", ...server()], {}],
     [["--server-name", "mine", "--payloads", "--redact", "bytes", "--", ...server()], {}],
     [["--server-name", "mine", ...server(), "--db", "its own option"], {}],
-    [server(), { TOOLMETER_SERVER_NAME: "mine", TOOLMETER_PAYLOADS: "1", TOOLMETER_REDACT: "bytes" }],
+    [
+      server(),
+      { TOOLMETER_SERVER_NAME: "mine", TOOLMETER_PAYLOADS: "1", TOOLMETER_REDACT: "bytes" },
+    ],
   ])("takes its options before the command, or from the environment: %p", async (words, env) => {
-    const { code } = await outcome(spawn(recorded(...words), env), INITIALIZE + call(1, { bytes: 8 }));
+    const { code } = await outcome(
+      spawn(recorded(...words), env),
+      INITIALIZE + call(1, { bytes: 8 }),
+    );
     expect(code).toBe(0);
     const isNamed = JSON.stringify([words, env]).includes("mine");
     const isPaid = JSON.stringify([words, env]).toLowerCase().includes("payloads");
@@ -148,7 +170,10 @@ describe("toolmeter record", () => {
   });
 
   test("records nothing while it is switched off, and passes on all the same", async () => {
-    const { out, code } = await outcome(spawn(recorded(...server()), { TOOLMETER_DISABLED: "1" }), INITIALIZE + call(1));
+    const { out, code } = await outcome(
+      spawn(recorded(...server()), { TOOLMETER_DISABLED: "1" }),
+      INITIALIZE + call(1),
+    );
     expect(code).toBe(0);
     expect(out.toString().split("\n")).toHaveLength(3);
     expect(await Bun.file(directory.file("a.db")).exists()).toBe(false);
@@ -164,16 +189,19 @@ describe("toolmeter record", () => {
     expect(err).toContain("/proc/none");
   });
 
-  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("tells %s on, and ends as the server does", async (signal) => {
-    const child = spawn(recorded(...server()));
-    child.stdin.write(INITIALIZE + call(1));
-    await child.stdin.flush();
-    await lines(child, 2);
-    child.kill(signal);
-    await child.exited;
-    expect(child.exitCode).toBe({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal]);
-    expect(await rows()).toMatchObject([{ status: "success" }]);
-  });
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "tells %s on, and ends as the server does",
+    async (signal) => {
+      const child = spawn(recorded(...server()));
+      child.stdin.write(INITIALIZE + call(1));
+      await child.stdin.flush();
+      await lines(child, 2);
+      child.kill(signal);
+      await child.exited;
+      expect(child.exitCode).toBe({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal]);
+      expect(await rows()).toMatchObject([{ status: "success" }]);
+    },
+  );
 
   test("leaves no server behind when it is told to stop, however stubborn", async () => {
     const file = directory.file("pid");
@@ -202,7 +230,10 @@ describe("toolmeter record", () => {
     // Until the recorder has it.
     const journals = new Bun.Glob("*.jsonl");
     const isJournalled = async () => {
-      for await (const path of journals.scan({ cwd: directory.file("a.db.journal"), absolute: true })) {
+      for await (const path of journals.scan({
+        cwd: directory.file("a.db.journal"),
+        absolute: true,
+      })) {
         if ((await Bun.file(path).text()).includes('"slow"')) return true;
       }
       return false;

@@ -38,7 +38,7 @@ function answer(id: unknown, result: object): void {
 /** All of it, whatever the pipe takes at once. */
 function write(text: string): void {
   const bytes = Buffer.from(text);
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     try {
       start += writeSync(1, bytes, start);
     } catch {

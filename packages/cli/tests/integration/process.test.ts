@@ -1,0 +1,104 @@
+/** The command as a process: its streams, its exit codes, and as one binary. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { version } from "../../package.json";
+import { trafficFile } from "../support/traffic.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const SOURCE = join(import.meta.dir, "../../src/toolmeter.ts");
+
+let directory: ReturnType<typeof temporaryDirectory>;
+let env: Record<string, string | undefined>;
+
+beforeAll(() => {
+  directory = temporaryDirectory();
+  env = {
+    ...process.env,
+    TOOLMETER_DB: trafficFile(directory.file("a.db"), 2_000),
+    NO_COLOR: undefined,
+    FORCE_COLOR: undefined,
+  };
+});
+
+afterAll(() => directory[Symbol.dispose]());
+
+async function run(command: readonly string[], others: Record<string, string> = {}) {
+  const child = Bun.spawn([...command], {
+    env: { ...env, ...others },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, out, err };
+}
+
+const toolmeter = (...words: readonly string[]) => run([process.execPath, SOURCE, ...words]);
+
+describe("toolmeter", () => {
+  test.each(["--version", "-V"])("%s", async (word) => {
+    expect(await toolmeter(word)).toEqual({ code: 0, out: `${version}\n`, err: "" });
+  });
+
+  test("keeps data and messages apart", async () => {
+    const report = await toolmeter("--limit", "3");
+    expect(report).toMatchObject({ code: 0, err: "" });
+    expect(report.out).toStartWith("Last 7 days");
+    const wrong = await toolmeter("tools", "--since", "soon");
+    expect(wrong).toMatchObject({ code: 2, out: "" });
+    expect(wrong.err).toStartWith("error: Expected a time");
+  });
+
+  test("colours a pipe only where it is forced to", async () => {
+    expect((await toolmeter()).out).not.toContain("\u001B");
+    const forced = await run([process.execPath, SOURCE], { FORCE_COLOR: "1" });
+    expect(forced.out).toContain("\u001B[");
+    const refused = await run([process.execPath, SOURCE], { FORCE_COLOR: "1", NO_COLOR: "1" });
+    expect(refused.out).not.toContain("\u001B");
+  });
+
+  test.each([
+    ["export", "--since", "all"],
+    ["tools", "--json"],
+  ])("is quiet when its reader leaves: %s", async (...words) => {
+    const given = words.filter((word) => typeof word === "string");
+    const command = `"${process.execPath}" "${SOURCE}" ${given.join(" ")} --quiet | head -1; echo "\${PIPESTATUS[0]}"`;
+    const { out, err } = await run(["bash", "-c", command]);
+    const [, code] = out.trim().split("\n");
+    expect({ code, err }).toEqual({ code: "0", err: "" });
+  });
+
+  test("ends with 130 when it is interrupted", async () => {
+    const child = Bun.spawn([process.execPath, SOURCE, "tail"], {
+      env,
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    for await (const _ of child.stdout) {
+      child.kill("SIGINT");
+      break;
+    }
+    expect(await child.exited).toBe(130);
+  });
+
+  test("doctor proves with a real call that recording works", async () => {
+    const { code, out, err } = await toolmeter("doctor", "--deep", "--json");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const findings: { check: string; status: string }[] = JSON.parse(out);
+    expect(findings.find(({ check }) => check === "a recorded call")).toMatchObject({
+      status: "ok",
+    });
+    expect(findings.filter(({ status }) => status !== "ok")).toEqual([]);
+  });
+});
+
+test("as one binary it records, reports and proves itself", async () => {
+  const binary = directory.file("toolmeter");
+  const build = await run([process.execPath, "build", "--compile", SOURCE, "--outfile", binary]);
+  expect(build.code, build.err).toBe(0);
+  expect(await run([binary, "--version"])).toEqual({ code: 0, out: `${version}\n`, err: "" });
+  expect((await run([binary, "--limit", "3"])).out).toStartWith("Last 7 days");
+  const doctor = await run([binary, "doctor", "--json", "--db", directory.file("new.db")]);
+  expect(doctor.code, doctor.out + doctor.err).toBe(0);
+  expect((await run([binary, "sql", "select 1 as one", "--format", "csv"])).out).toBe("one\n1\n");
+}, 60_000);

@@ -1,0 +1,223 @@
+/** The recorder before servers at a URL, driven by the official client. */
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  Client,
+  SSEClientTransport,
+  StreamableHTTPClientTransport,
+} from "@modelcontextprotocol/client";
+import { latestSessions, openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
+import { recordHttp } from "../../src/record/http.ts";
+import { memoryTerminal } from "../support/toolmeter.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const EVERYTHING = Bun.resolveSync(
+  "@modelcontextprotocol/server-everything/dist/index.js",
+  import.meta.dir,
+);
+
+const running: { kill: () => void }[] = [];
+let directory: ReturnType<typeof temporaryDirectory>;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+
+afterEach(() => directory[Symbol.dispose]());
+
+afterAll(() => {
+  for (const child of running) child.kill();
+});
+
+/** A port that is free now. */
+function freePort(): number {
+  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  server.stop(true);
+  return server.port;
+}
+
+/** Starts the published server, and resolves with its URL when it listens. */
+async function everything(transport: "sse" | "streamableHttp"): Promise<URL> {
+  const port = freePort();
+  const child = Bun.spawn([process.execPath, EVERYTHING, transport], {
+    env: { ...process.env, PORT: String(port) },
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  running.push(child);
+  const url = new URL(`http://127.0.0.1:${port}/${transport === "sse" ? "sse" : "mcp"}`);
+  const deadline = performance.now() + 10_000;
+  while (performance.now() < deadline) {
+    const isUp = await fetch(new URL("/", url)).then(
+      () => true,
+      () => false,
+    );
+    if (isUp) return url;
+    await Bun.sleep(20);
+  }
+  throw new Error("Expected the server to listen.");
+}
+
+/** A recorder before a URL, until the end of the test. */
+async function recorderOf(target: URL) {
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  const { terminal, written } = memoryTerminal();
+  const done = recordHttp(
+    target.href,
+    "127.0.0.1:0",
+    { path: directory.file("a.db") },
+    terminal,
+    stopped,
+  );
+  await Bun.sleep(0);
+  const url = new URL(/at (http:\S+)\. Stop/.exec(written.err)?.[1] ?? "");
+  return {
+    url,
+    async stop() {
+      stop();
+      expect(await done).toBe(130);
+      using source = await openAnalyticsReader(directory.file("a.db"));
+      return { calls: [...streamCalls(source, {})], sessions: latestSessions(source, {}, -1) };
+    },
+  };
+}
+
+const TRANSPORTS = { sse: SSEClientTransport, streamableHttp: StreamableHTTPClientTransport };
+
+/** What a client sees of a server. */
+async function drive(url: URL, kind: keyof typeof TRANSPORTS) {
+  const transport = new TRANSPORTS[kind](url);
+  const client = new Client({ name: "tester", version: "1" });
+  await client.connect(transport);
+  const seen: unknown[] = [await client.listTools()];
+  for (const [name, given] of [
+    ["echo", { message: "hi 你好" }],
+    ["get-sum", { a: 1, b: "two" }],
+    ["get-tiny-image", {}],
+    ["no_such_tool", {}],
+  ] as const) {
+    seen.push(
+      await client.callTool({ name, arguments: given }).catch((error: unknown) => String(error)),
+    );
+  }
+  const progress: unknown[] = [];
+  seen.push(
+    await client.callTool(
+      { name: "trigger-long-running-operation", arguments: { duration: 0.2, steps: 2 } },
+      { onprogress: (step) => void progress.push(step) },
+    ),
+  );
+  if (transport instanceof StreamableHTTPClientTransport) await transport.terminateSession();
+  await client.close();
+  return { seen, steps: progress.length > 0 };
+}
+
+describe.each(["streamableHttp", "sse"] as const)("over %s", (kind) => {
+  test("a client sees what it sees without the recorder, and every call is recorded", async () => {
+    const target = await everything(kind);
+    const recorder = await recorderOf(target);
+    expect(await drive(recorder.url, kind)).toEqual(await drive(target, kind));
+    const { calls, sessions } = await recorder.stop();
+    expect(calls.map(({ tool_name, status }) => [tool_name, status])).toEqual([
+      ["echo", "success"],
+      ["get-sum", "rejected"],
+      ["get-tiny-image", "success"],
+      ["no_such_tool", "rejected"],
+      ["trigger-long-running-operation", "success"],
+    ]);
+    expect(sessions).toMatchObject([
+      {
+        kind: "session",
+        transport: kind === "sse" ? "sse" : "streamable_http",
+        clientName: "tester",
+        calls: 5,
+        endReason: "closed",
+      },
+    ]);
+  }, 20_000);
+});
+
+describe("a request", () => {
+  const serve = (fetch: (request: Request) => Promise<Response> | Response) => {
+    const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch });
+    running.push({ kill: () => void server.stop(true) });
+    return new URL("/mcp", server.url);
+  };
+  const post = (url: URL, body: string, init: RequestInit = {}) =>
+    fetch(url, {
+      method: "POST",
+      body,
+      ...init,
+      headers: { "content-type": "application/json", ...init.headers },
+    });
+  const CALL = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: { name: "echo", arguments: {} },
+  });
+
+  test("passes with its path, query, headers and body; its answer with status, headers and body", async () => {
+    const target = serve(async (request) => {
+      const { pathname, search } = new URL(request.url);
+      const text = `${request.method} ${pathname}${search} ${request.headers.get("x-mine")} ${await request.text()}`;
+      return new Response(text, { status: 418, headers: { "x-yours": "2" } });
+    });
+    const recorder = await recorderOf(target);
+    const response = await post(new URL("/mcp/deeper?a=b", recorder.url), "not JSON ü", {
+      headers: { "x-mine": "1" },
+    });
+    expect(response.status).toBe(418);
+    expect(response.headers.get("x-yours")).toBe("2");
+    expect(await response.text()).toBe("POST /mcp/deeper?a=b 1 not JSON ü");
+    const redirect = await fetch(new URL("/none", recorder.url), { method: "DELETE" });
+    expect(redirect.status).toBe(418);
+    expect(await recorder.stop().catch(() => "no file")).toBe("no file");
+  });
+
+  test("without a session stands alone", async () => {
+    const target = serve(() => Response.json({ jsonrpc: "2.0", id: 1, result: { content: [] } }));
+    const recorder = await recorderOf(target);
+    await (await post(recorder.url, CALL, { headers: { "user-agent": "curl/8" } })).text();
+    expect((await recorder.stop()).calls).toMatchObject([
+      { status: "success", session_id: null, client_name: "curl" },
+    ]);
+  });
+
+  test("that its client gives up is cancelled", async () => {
+    const target = serve(() => new Promise<Response>(() => undefined));
+    const recorder = await recorderOf(target);
+    const signal = AbortSignal.timeout(100);
+    expect(post(recorder.url, CALL, { signal })).rejects.toThrow();
+    await Bun.sleep(200);
+    expect((await recorder.stop()).calls).toMatchObject([
+      { status: "cancelled", error_type: "disconnected" },
+    ]);
+  });
+
+  test("to a server that is down is answered by a word, with 502", async () => {
+    const recorder = await recorderOf(new URL(`http://127.0.0.1:${freePort()}/mcp`));
+    const response = await post(recorder.url, CALL);
+    expect(response.status).toBe(502);
+    expect(await response.text()).toContain("does not answer");
+    expect((await recorder.stop()).calls).toMatchObject([{ status: "cancelled" }]);
+  });
+
+  test("under another name than this machine's is refused: a page in a browser may have made it", async () => {
+    const target = serve(() => new Response("secret"));
+    const recorder = await recorderOf(target);
+    const response = await fetch(recorder.url, { headers: { host: "evil.example" } });
+    expect(response.status).toBe(403);
+    expect(await response.text()).not.toContain("secret");
+    await recorder.stop().catch(() => undefined);
+  });
+});
+
+test("an address that is taken is refused", async () => {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+  const { terminal } = memoryTerminal();
+  const listen = `127.0.0.1:${server.port}`;
+  expect(
+    recordHttp("http://127.0.0.1:1/mcp", listen, {}, terminal, Promise.resolve()),
+  ).rejects.toThrow("Expected to listen");
+  await server.stop(true);
+});

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "bun:test";
+import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
+import { tail } from "../../src/commands/tail.ts";
+import { fileWith } from "../support/traffic.ts";
+import { memoryTerminal } from "../support/toolmeter.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+/** Waits until it holds; fails after five seconds. */
+async function until(holds: () => boolean): Promise<number> {
+  const begun = performance.now();
+  while (!holds()) {
+    if (performance.now() - begun > 5_000) throw new Error("Expected it to hold by now.");
+    await Bun.sleep(5);
+  }
+  return performance.now() - begun;
+}
+
+describe("toolmeter tail", () => {
+  test("shows the last calls, then each when it ends, long before it is in the file", async () => {
+    using directory = temporaryDirectory();
+    const path = fileWith(directory.file("a.db"), [{ toolName: "old" }, { toolName: "older" }]);
+    using db = createAnalyticsDb(path);
+    await using telemetry = new TelemetryService(db, { worker: false });
+    const { terminal, written } = memoryTerminal();
+    const stop = new AbortController();
+    const done = tail({ db: path, limit: 1, tz: "UTC" }, terminal, stop.signal);
+    await until(() => written.out.includes("older"));
+    expect(written.out).not.toContain("old ");
+    telemetry.recordToolCall({
+      toolName: "fresh",
+      durationMs: 12,
+      status: "error",
+      errorMessage: "a\u001B[31m reason",
+      clientName: "claude",
+      serverName: "files",
+    });
+    expect(await until(() => written.out.includes("fresh"))).toBeLessThan(500);
+    expect(written.out).toMatch(
+      /^\d\d:\d\d:\d\d {2}error +12 ms {2}fresh \(claude → files\) a reason$/m,
+    );
+    // Now it comes into the file: it is not shown again.
+    await telemetry.flush();
+    fileWith(path, [{ toolName: "other", id: "from another process" }]);
+    await until(() => written.out.includes("other"));
+    stop.abort();
+    expect(await done).toBe(130);
+    expect(written.out.split("\n").filter((line) => line.includes("fresh"))).toHaveLength(1);
+    expect(written.err).toStartWith("Following ");
+  });
+
+  test("shows a person the calls in flight, and how long they run", async () => {
+    using directory = temporaryDirectory();
+    const path = fileWith(directory.file("a.db"), []);
+    using db = createAnalyticsDb(path);
+    await using telemetry = new TelemetryService(db, { worker: false });
+    const { terminal, written } = memoryTerminal({ isInteractive: true, hasColor: true });
+    const stop = new AbortController();
+    const done = tail({ db: path, quiet: true }, terminal, stop.signal);
+    const call = telemetry.startToolCall({ toolName: "slow" });
+    await until(() => /running .*slow/.test(written.out));
+    call.end({ status: "timeout" });
+    await until(() => /timeout .*slow/.test(written.out));
+    stop.abort();
+    await done;
+    // The line of the call in flight was taken away before.
+    expect(written.out.lastIndexOf("\u001B[1A\u001B[J")).toBeLessThan(
+      written.out.lastIndexOf("timeout"),
+    );
+    expect(written.err).toBe("");
+  });
+
+  test("gives machines a line of JSON for each call, of what is asked for", async () => {
+    using directory = temporaryDirectory();
+    const path = fileWith(directory.file("a.db"), [
+      { toolName: "read_file" },
+      { toolName: "write" },
+    ]);
+    using db = createAnalyticsDb(path);
+    await using telemetry = new TelemetryService(db, { worker: false });
+    const { terminal, written } = memoryTerminal();
+    const stop = new AbortController();
+    const filter = { tool: ["read_*"], client: ["claude"], status: ["success"] };
+    const done = tail({ db: path, json: true, quiet: true, ...filter }, terminal, stop.signal);
+    const call = (toolName: string, clientName: string) => ({
+      toolName,
+      clientName,
+      durationMs: 1,
+    });
+    telemetry.recordToolCall(call("read_dir", "cursor"));
+    telemetry.recordToolCall(call("write", "claude"));
+    telemetry.recordToolCall({ ...call("read_dir", "claude"), status: "error" });
+    telemetry.recordToolCall(call("read_dir", "claude"));
+    await until(() => written.out.includes("\n"));
+    stop.abort();
+    await done;
+    const lines = written.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { toolName: "read_dir", clientName: "claude", status: "success" },
+    ]);
+  });
+});
