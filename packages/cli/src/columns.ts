@@ -2,10 +2,10 @@
 import type { CallSummary, Figures, LiveCall } from "@toolmeter/core/queries";
 import type { Column, Tone } from "./output/page.ts";
 
-const GOOD_STATUSES: readonly string[] = ["success", "input_required", "task"];
+const GOOD_STATUSES: ReadonlySet<string> = new Set(["success", "input_required", "task"]);
 
 export function toneOfStatus(status: string): Tone | undefined {
-  if (GOOD_STATUSES.includes(status)) return undefined;
+  if (GOOD_STATUSES.has(status)) return undefined;
   return status === "cancelled" ? "warn" : "bad";
 }
 

@@ -24,7 +24,7 @@ export class ReaderLeft extends Error {}
 /** The process's own terminal. Colours as `NO_COLOR` (https://no-color.org) and `FORCE_COLOR` say. */
 export function processTerminal(): Terminal {
   const { stdout, stderr } = process;
-  const isInteractive = stdout.isTTY === true;
+  const isInteractive = stdout.isTTY;
   const columns = Number(process.env["COLUMNS"]) || stdout.columns;
   return {
     out: (text) =>

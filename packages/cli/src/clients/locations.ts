@@ -43,7 +43,7 @@ export function locate(
         files: [join(home, ".cursor", "mcp.json"), join(cwd, ".cursor", "mcp.json")],
         key: "mcpServers",
       };
-    case "vscode":
+    default:
       return {
         title: "VS Code",
         files: [join(application, "Code", "User", "mcp.json"), join(cwd, ".vscode", "mcp.json")],

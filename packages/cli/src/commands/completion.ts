@@ -28,7 +28,7 @@ export function completion(
       return toBash(commands);
     case "zsh":
       return toZsh(commands);
-    case "fish":
+    default:
       return toFish(commands);
   }
 }
@@ -72,16 +72,19 @@ complete -F _toolmeter toolmeter
 `;
 }
 
+/** Within single quotes, in the descriptions of `_arguments`. */
+function quoteZsh(text: string): string {
+  return text.replaceAll("'", String.raw`'\''`).replaceAll(/[[\]:]/g, String.raw`\$&`);
+}
+
 function toZsh(commands: readonly CommandLike[]): string {
-  const quote = (text: string) =>
-    text.replaceAll("'", String.raw`'\''`).replaceAll(/[[\]:]/g, String.raw`\$&`);
-  const names = commands.map((each) => `    '${each.name()}:${quote(each.description())}'`);
+  const names = commands.map((each) => `    '${each.name()}:${quoteZsh(each.description())}'`);
   const cases = commands.map((command) => {
     const options = command.options.map((option) => {
       const values = option.argChoices
         ? `:value:(${option.argChoices.join(" ")})`
         : ":value:_files";
-      return `'${option.long}[${quote(option.description)}]${option.isBoolean() ? "" : values}'`;
+      return `'${option.long}[${quoteZsh(option.description)}]${option.isBoolean() ? "" : values}'`;
     });
     const choices = choicesOf(command);
     const words = choices.length > 0 ? `'*:value:(${choices.join(" ")})'` : "'*:file:_files'";
@@ -106,19 +109,22 @@ if [ "$funcstack[1]" = _toolmeter ]; then _toolmeter "$@"; else compdef _toolmet
 `;
 }
 
+function quoteFish(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("'", String.raw`\'`);
+}
+
 function toFish(commands: readonly CommandLike[]): string {
-  const quote = (text: string) => text.replaceAll("\\", "\\\\").replaceAll("'", String.raw`\'`);
   const lines = commands.flatMap((command) => {
     const inside = `complete -c toolmeter -n '__fish_seen_subcommand_from ${command.name()}'`;
     const choices = choicesOf(command);
     return [
-      `complete -c toolmeter -n __fish_use_subcommand -a ${command.name()} -d '${quote(command.description())}'`,
+      `complete -c toolmeter -n __fish_use_subcommand -a ${command.name()} -d '${quoteFish(command.description())}'`,
       ...(choices.length > 0 ? [`${inside} -f -a '${choices.join(" ")}'`] : []),
       ...command.options.map((option) => {
         const { long, short, argChoices, description } = option;
         const argument = option.isBoolean() ? "" : " -r";
         const values = argChoices ? ` -x -a '${argChoices.join(" ")}'` : argument;
-        return `${inside} -l ${long?.slice(2)}${short ? ` -s ${short.slice(1)}` : ""}${values} -d '${quote(description)}'`;
+        return `${inside} -l ${long?.slice(2)}${short ? ` -s ${short.slice(1)}` : ""}${values} -d '${quoteFish(description)}'`;
       }),
     ];
   });

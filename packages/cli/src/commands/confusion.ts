@@ -12,8 +12,6 @@ export function confusion(options: AskOptions, terminal: Terminal): Promise<void
     const retries = pick(found.retries, few);
     const loops = pick(found.loops, few);
     const substitutions = pick(found.substitutions, few);
-    const noteOf = (list: { rows: readonly unknown[]; note: string | undefined }) =>
-      list.rows.length === 0 ? "None." : list.note;
     return {
       data: { retries: retries.rows, loops: loops.rows, substitutions: substitutions.rows },
       sections: [
@@ -52,4 +50,9 @@ export function confusion(options: AskOptions, terminal: Terminal): Promise<void
       ],
     };
   });
+}
+
+/** What is left out, or that there is nothing. */
+function noteOf({ rows, note }: ReturnType<typeof pick>): string | undefined {
+  return rows.length === 0 ? "None." : note;
 }

@@ -24,7 +24,7 @@ export interface ExportOptions extends Pick<
 type Column = keyof CallRecord;
 
 const PAYLOADS: readonly Column[] = ["arguments", "result", "attributes"];
-const JSON_COLUMNS: readonly Column[] = ["output_content_types", ...PAYLOADS];
+const JSON_COLUMNS: ReadonlySet<Column> = new Set(["output_content_types", ...PAYLOADS]);
 
 /** Text that is handed over at once, in characters. */
 const CHUNK_LENGTH = 65_536;
@@ -61,7 +61,7 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
     } else {
       const sink = Bun.file(part).writer();
       for (const text of toText(calls, columns, format)) {
-        sink.write(text);
+        void sink.write(text);
         await sink.flush();
       }
       await sink.end();
@@ -71,7 +71,7 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
     await rm(part, { force: true });
     throw error;
   }
-  say(`${file}`);
+  say(file);
 }
 
 function* counted(calls: Iterable<CallRecord>, say: (text: string) => void): Iterable<CallRecord> {
@@ -111,7 +111,7 @@ function toJsonLine(call: CallRecord, columns: readonly Column[]): string {
     if (value === null) return [];
     if (column === "cache_hit") return [`"${column}":${value === 1}`];
     // Is JSON already.
-    const isJson = JSON_COLUMNS.includes(column);
+    const isJson = JSON_COLUMNS.has(column);
     return [`"${column}":${isJson ? String(value) : JSON.stringify(value)}`];
   });
   return `{${fields.join(",")}}\n`;

@@ -26,7 +26,6 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
     throw new UsageError("Expected what to remove: --older-than 90d or --max-size 500MB.");
   }
   const before = await ask(options.db, policy);
-  const bytes = (count: number) => show(count, "bytes", "UTC");
   if (!options.yes) {
     await terminal.out(
       `Would remove ${before.calls} of ${before.allCalls} calls, about ${bytes(before.bytes)} of ${bytes(before.allBytes)}. Do it: --yes\n`,
@@ -42,6 +41,10 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
   await terminal.out(
     `Removed ${before.allCalls - after.allCalls} of ${before.allCalls} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} are left.\n`,
   );
+}
+
+function bytes(count: number): string {
+  return show(count, "bytes", "UTC");
 }
 
 async function ask(db: string | undefined, policy: Parameters<typeof prunable>[1]) {

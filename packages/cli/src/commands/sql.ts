@@ -73,7 +73,7 @@ function readRows(answer: Iterable<unknown>, limit: number): readonly Row[] {
 function toValue(value: unknown): Value {
   if (typeof value === "string" || typeof value === "number" || value === null) return value;
   if (value instanceof Uint8Array) return `x'${Buffer.from(value).toString("hex")}'`;
-  return String(value);
+  return typeof value === "bigint" ? String(value) : null;
 }
 
 async function askInProcess(
@@ -83,7 +83,12 @@ async function askInProcess(
   terminal: Terminal,
 ): Promise<number> {
   const words = [
-    ...["sql", "-", "--timeout", "0s", "--limit", String(limit)],
+    "sql",
+    "-",
+    "--timeout",
+    "0s",
+    "--limit",
+    String(limit),
     ...(format ? ["--format", format] : []),
     ...(json ? ["--json"] : []),
     ...(color === false || !terminal.hasColor ? ["--no-color"] : []),

@@ -105,13 +105,17 @@ class Feed {
   }
 }
 
+function isNamed(name: string | null, patterns: readonly string[] = []): boolean {
+  return (
+    patterns.length === 0 || patterns.some((pattern) => new Bun.Glob(pattern).match(name ?? ""))
+  );
+}
+
 /** As the queries do it, for calls that are not in the file. */
 function matches(
   call: LiveCall,
   { tools, servers, clients, sessionId, statuses }: CallFilter,
 ): boolean {
-  const isNamed = (name: string | null, patterns: readonly string[] = []) =>
-    patterns.length === 0 || patterns.some((pattern) => new Bun.Glob(pattern).match(name ?? ""));
   return (
     isNamed(call.toolName, tools) &&
     isNamed(call.serverName, servers) &&

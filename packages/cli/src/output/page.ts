@@ -11,7 +11,7 @@ export interface Column<Row> {
   readonly tone?: (row: Row) => Tone | undefined;
 }
 
-export interface Cell {
+interface Cell {
   readonly value: Value;
   /** @default its column's */
   readonly kind?: Kind;

@@ -68,12 +68,15 @@ export function csvField(text: string): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+function markdownLine(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
 function toMarkdown(section: string | Table, zone: string): string {
   if (typeof section === "string") return Bun.stripANSI(section);
   const { title, headers, rows, note } = section;
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const body = rows.map((row) =>
-    line(
+    markdownLine(
       row.map(({ value, kind }, index) =>
         show(value, kind ?? headers[index]?.kind ?? "text", zone)
           .replaceAll("\\", "\\\\")
@@ -84,7 +87,9 @@ function toMarkdown(section: string | Table, zone: string): string {
   const rule = headers.map(({ kind }) => (isLeft(kind) ? "---" : "---:"));
   return [
     ...(title === undefined ? [] : [`### ${title}`, ""]),
-    ...(rows.length === 0 ? [] : [line(headers.map(({ text }) => text)), line(rule), ...body]),
+    ...(rows.length === 0
+      ? []
+      : [markdownLine(headers.map(({ text }) => text)), markdownLine(rule), ...body]),
     ...(note === undefined ? [] : [...(rows.length === 0 ? [] : [""]), note]),
   ].join("\n");
 }

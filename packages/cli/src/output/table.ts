@@ -102,6 +102,6 @@ export function paint(text: string, tone: Tone | undefined, hasColor: boolean): 
   return tone && hasColor ? styleText(COLORS[tone], text, { validateStream: false }) : text;
 }
 
-export function paintTitle(text: string, hasColor: boolean): string {
+function paintTitle(text: string, hasColor: boolean): string {
   return hasColor ? styleText("bold", text, { validateStream: false }) : text;
 }

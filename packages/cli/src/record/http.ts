@@ -8,7 +8,7 @@ import type { RecordOptions } from "./options.ts";
 import { EventReader } from "./events.ts";
 
 /** Headers that belong to one connection (RFC 9110 §7.6.1), or that `fetch` sets itself. */
-const OWN_HEADERS = [
+const OWN_HEADERS: readonly string[] = [
   "accept-encoding",
   "connection",
   "content-length",
@@ -19,7 +19,7 @@ const OWN_HEADERS = [
   "upgrade",
 ];
 
-const LOOPBACK = ["127.0.0.1", "localhost", "[::1]", "::1"];
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]", "::1"]);
 
 /** An answer that is longer than this, in bytes, is passed on and not looked at. */
 const MAX_BODY_BYTES = 64 * 1_048_576;
@@ -71,7 +71,7 @@ class ReverseProxy {
   async handle(request: Request): Promise<Response> {
     const { hostname } = new URL(request.url);
     // A page in a browser may reach us under a name of its own (DNS rebinding); the server cannot see it any more.
-    if (LOOPBACK.includes(this.#hostname) && !LOOPBACK.includes(hostname)) {
+    if (LOOPBACK.has(this.#hostname) && !LOOPBACK.has(hostname)) {
       return new Response(`toolmeter: Expected this machine's name, got ${hostname}.\n`, {
         status: 403,
       });

@@ -9,7 +9,7 @@ import type { RecordOptions } from "./options.ts";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
 /** Those that mean: end. */
-const ENDING: readonly string[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
+const ENDING: ReadonlySet<string> = new Set(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
 
 /**
  * How long a server that was told to end may take, in milliseconds. Clients kill whom they told after two seconds; a dead
@@ -71,7 +71,7 @@ async function forward(
   look: (chunk: Uint8Array) => void,
 ): Promise<void> {
   for await (const chunk of source) {
-    sink.write(chunk);
+    void sink.write(chunk);
     const flushed = sink.flush();
     look(chunk);
     // Only a full pipe makes it wait.
@@ -120,7 +120,7 @@ function passSignals(server: Server): void {
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       server.kill(signal);
-      if (ENDING.includes(signal)) setTimeout(() => server.kill("SIGKILL"), GRACE_MS).unref();
+      if (ENDING.has(signal)) setTimeout(() => server.kill("SIGKILL"), GRACE_MS).unref();
     });
   }
   // The last resort: whatever ends this process leaves nobody behind.

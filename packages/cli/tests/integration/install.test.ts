@@ -65,7 +65,7 @@ describe("install", () => {
     await Bun.write(config, SERVERS);
     chmodSync(config, 0o600);
     await install();
-    const [backup = ""] = readdirSync(directory.path).filter((name) => name.endsWith(".backup"));
+    const backup = readdirSync(directory.path).find((name) => name.endsWith(".backup")) ?? "";
     expect(await Bun.file(directory.file(backup)).text()).toBe(SERVERS);
     for (const name of [backup, "config.json"])
       expect(statSync(directory.file(name)).mode & 0o777).toBe(0o600);

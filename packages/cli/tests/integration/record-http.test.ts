@@ -142,12 +142,17 @@ describe("a request", () => {
     running.push({ kill: () => void server.stop(true) });
     return new URL("/mcp", server.url);
   };
-  const post = (url: URL, body: string, init: RequestInit = {}) =>
+  const post = (
+    url: URL,
+    body: string,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ) =>
     fetch(url, {
       method: "POST",
       body,
-      ...init,
-      headers: { "content-type": "application/json", ...init.headers },
+      headers: { "content-type": "application/json", ...headers },
+      ...(signal && { signal }),
     });
   const CALL = JSON.stringify({
     jsonrpc: "2.0",
@@ -164,7 +169,7 @@ describe("a request", () => {
     });
     const recorder = await recorderOf(target);
     const response = await post(new URL("/mcp/deeper?a=b", recorder.url), "not JSON ü", {
-      headers: { "x-mine": "1" },
+      "x-mine": "1",
     });
     expect(response.status).toBe(418);
     expect(response.headers.get("x-yours")).toBe("2");
@@ -177,7 +182,7 @@ describe("a request", () => {
   test("without a session stands alone", async () => {
     const target = serve(() => Response.json({ jsonrpc: "2.0", id: 1, result: { content: [] } }));
     const recorder = await recorderOf(target);
-    await (await post(recorder.url, CALL, { headers: { "user-agent": "curl/8" } })).text();
+    await (await post(recorder.url, CALL, { "user-agent": "curl/8" })).text();
     expect((await recorder.stop()).calls).toMatchObject([
       { status: "success", session_id: null, client_name: "curl" },
     ]);
@@ -187,7 +192,7 @@ describe("a request", () => {
     const target = serve(() => new Promise<Response>(() => undefined));
     const recorder = await recorderOf(target);
     const signal = AbortSignal.timeout(100);
-    expect(post(recorder.url, CALL, { signal })).rejects.toThrow();
+    expect(post(recorder.url, CALL, {}, signal)).rejects.toThrow();
     await Bun.sleep(200);
     expect((await recorder.stop()).calls).toMatchObject([
       { status: "cancelled", error_type: "disconnected" },

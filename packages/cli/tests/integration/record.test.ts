@@ -45,7 +45,7 @@ const server = (...words: readonly string[]) => [BUN, SERVER, ...words];
 
 /** What a child says until its end, given some input. */
 async function outcome(child: Child, input: string) {
-  child.stdin.write(input);
+  void child.stdin.write(input);
   await child.stdin.end();
   const [out, err] = await Promise.all([child.stdout.bytes(), child.stderr.text()]);
   await child.exited;
@@ -193,7 +193,7 @@ describe("toolmeter record", () => {
     "tells %s on, and ends as the server does",
     async (signal) => {
       const child = spawn(recorded(...server()));
-      child.stdin.write(INITIALIZE + call(1));
+      void child.stdin.write(INITIALIZE + call(1));
       await child.stdin.flush();
       await lines(child, 2);
       child.kill(signal);
@@ -206,7 +206,7 @@ describe("toolmeter record", () => {
   test("leaves no server behind when it is told to stop, however stubborn", async () => {
     const file = directory.file("pid");
     const child = spawn(recorded(...server("stubborn", "pid", file)));
-    child.stdin.write(INITIALIZE);
+    void child.stdin.write(INITIALIZE);
     await child.stdin.flush();
     await lines(child, 1);
     const pid = Number(await Bun.file(file).text());
@@ -221,10 +221,12 @@ describe("toolmeter record", () => {
   test("killed itself, it has journalled what was answered and what was not; its server ends with its input", async () => {
     const file = directory.file("pid");
     const child = spawn(recorded(...server("pid", file)));
-    child.stdin.write(INITIALIZE + call(1));
+    void child.stdin.write(INITIALIZE + call(1));
     await child.stdin.flush();
     await lines(child, 2);
-    child.stdin.write(call(2, {}, "slow").replace('"arguments":{}', '"arguments":{"hang":true}'));
+    void child.stdin.write(
+      call(2, {}, "slow").replace('"arguments":{}', '"arguments":{"hang":true}'),
+    );
     await child.stdin.flush();
     const deadline = performance.now() + 5_000;
     // Until the recorder has it.
@@ -250,10 +252,10 @@ describe("toolmeter record", () => {
 
   test("a client that reads no more does not stop it from ending", async () => {
     const child = spawn(recorded(...server()));
-    child.stdin.write(INITIALIZE);
+    void child.stdin.write(INITIALIZE);
     await child.stdin.flush();
     await child.stdout.cancel();
-    child.stdin.write(call(1, { bytes: 1_000_000 }));
+    void child.stdin.write(call(1, { bytes: 1_000_000 }));
     await child.stdin.end();
     await child.exited;
     expect(await rows()).toMatchObject([{ tool_name: "echo" }]);

@@ -14,7 +14,7 @@ export const HOUR = 3_600_000;
 export const DAY = 86_400_000;
 
 /** A call; what a test does not say is unremarkable. */
-export type Call = Partial<RecordedToolCall> & { readonly toolName: string };
+type Call = Partial<RecordedToolCall> & { readonly toolName: string };
 
 export interface Ledger {
   readonly calls?: readonly Call[];

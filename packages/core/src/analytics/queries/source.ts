@@ -29,6 +29,7 @@ export function stream<Row>(
 }
 
 /** The only row of a question that always has one. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who asks knows the columns, as of `all`.
 export function one<Row>(source: QuerySource, sql: string, values: readonly Binding[]): Row {
   const [row] = all<Row>(source, sql, values);
   if (row === undefined) throw new Error(`Expected a row of: ${sql}`);

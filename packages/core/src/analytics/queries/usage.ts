@@ -42,8 +42,12 @@ export interface Usage {
   readonly buckets: readonly UsageBucket[];
 }
 
-/** Tool, duration, and the output tokens `n` of a call, as −1 − n if it failed: to hand over a column takes time. */
-type Row = [toolName: string, durationMs: number, tokensOrFailure: number];
+/** To hand over a column takes time: the output tokens `n` of a call that failed are `-1 - n`. */
+interface Row {
+  readonly tool: string;
+  readonly ms: number;
+  readonly tokens: number;
+}
 
 /** Gathers the figures of some calls. */
 export class Tally {
@@ -112,14 +116,12 @@ export function usage(
     let failures = 0;
     for (const rows of slices(source, { ...filter, since: startedAt, until })) {
       calls += rows.length;
-      // By index: to take an array apart goes through its iterator, which is slow until it is compiled.
-      for (const row of rows) {
-        const tokensOrFailure = row[2];
-        let tally = tools.get(row[0]);
-        if (!tally) tools.set(row[0], (tally = new Tally()));
-        const isFailure = tokensOrFailure < 0;
+      for (const { tool, ms, tokens } of rows) {
+        let tally = tools.get(tool);
+        if (!tally) tools.set(tool, (tally = new Tally()));
+        const isFailure = tokens < 0;
         if (isFailure) failures += 1;
-        tally.add(row[1], isFailure, isFailure ? -1 - tokensOrFailure : tokensOrFailure);
+        tally.add(ms, isFailure, isFailure ? -1 - tokens : tokens);
       }
     }
     return { startedAt, calls, failures };
@@ -182,24 +184,19 @@ function* slices(
   const { since, until } = filter;
   const from = fromCalls(filter);
   const statement = source.$client.prepare<Row, Binding[]>(
-    `select call.tool_name, call.duration_ms,
-       iif(${IS_FAILURE}, -1 - ifnull(call.output_tokens, 0), ifnull(call.output_tokens, 0)) ${from.sql}`,
+    `select call.tool_name as tool, call.duration_ms as ms,
+       iif(${IS_FAILURE}, -1 - ifnull(call.output_tokens, 0), ifnull(call.output_tokens, 0)) as tokens ${from.sql}`,
   );
   // The filter's time comes first.
   const others = from.values.slice(2);
   let length = Math.max(1, (until - since) / 256);
   for (let begin = since; begin < until;) {
     const end = Math.min(until, begin + Math.ceil(length));
-    const rows = valuesOf(statement, [begin, end, ...others]);
+    const rows = statement.all(begin, end, ...others);
     yield rows;
     if (rows.length < FEW_ROWS) length *= 2;
     if (rows.length > MANY_ROWS) length = Math.max(1, length / 2);
     begin = end;
   }
   statement.finalize();
-}
-
-/** bun-types does not know what `values` returns. */
-function valuesOf(statement: { values: (...values: Binding[]) => unknown }, values: Binding[]) {
-  return statement.values(...values) as Row[];
 }

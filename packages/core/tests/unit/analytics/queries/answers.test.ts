@@ -267,12 +267,14 @@ describe("confusion", () => {
     const poll = (hash: string) => call("poll", "success", hash);
     using db = ledger({
       calls: [
-        ...["x", "x", "x", "x"].map(poll),
+        ...Array.from("xxxx", poll),
         ...["y", "y"].map(poll),
         call("other", "success", "y"),
         ...["y", "y", "y"].map(poll),
         // Without a hash nobody knows.
-        ...[call("blind"), call("blind"), call("blind")],
+        call("blind"),
+        call("blind"),
+        call("blind"),
       ],
     });
     expect(confusion(db, {}).loops).toEqual([
