@@ -4,8 +4,7 @@ import { join } from "node:path";
 const COMPILED = /^(?:\/\$bunfs\/|B:[\\/]~BUN)/i;
 
 /** The words that start this program again, as it was started. */
-export function ownCommand(): readonly string[] {
-  return COMPILED.test(import.meta.dir)
-    ? [process.execPath]
-    : [process.execPath, join(import.meta.dir, "toolmeter.ts")];
+export function ownCommand(directory: string = import.meta.dir): readonly string[] {
+  const isBinary = COMPILED.test(directory);
+  return isBinary ? [process.execPath] : [process.execPath, join(directory, "toolmeter.ts")];
 }

@@ -29,12 +29,14 @@ const MESSAGES = [
   },
 ];
 
-/** Records a real call of a real server, in a file of its own, and looks for it there. */
-export async function proveRecording(): Promise<Finding> {
+/**
+ * Records a real call of a real server, in a file of its own, and looks for it there.
+ * @param own The words that start this program.
+ */
+export async function proveRecording(own: readonly string[] = ownCommand()): Promise<Finding> {
   const check = "a recorded call";
   await using directory = await mkdtempDisposable(join(tmpdir(), "toolmeter-doctor-"));
   const path = join(directory.path, "analytics.db");
-  const own = ownCommand();
   const recorder = Bun.spawn([...own, "record", "--db", path, "--", ...own, "echo-server"], {
     stdin: Buffer.from(MESSAGES.map((message) => `${JSON.stringify(message)}\n`).join("")),
     stdout: "pipe",

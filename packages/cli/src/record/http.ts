@@ -34,7 +34,7 @@ export async function recordHttp(
   listen: string,
   options: RecordOptions,
   terminal: Terminal,
-  stopped: Promise<void> = interruption(),
+  stopped?: Promise<void>,
 ): Promise<number> {
   const target = parseUrl(url);
   const instrumentation = new Instrumentation("process", options);
@@ -44,7 +44,7 @@ export async function recordHttp(
   terminal.err(
     `Recording ${target.href} at http://${server.hostname}:${server.port}${target.pathname}. Stop with Ctrl-C.`,
   );
-  await stopped;
+  await (stopped ?? interruption());
   await server.stop(true);
   proxy.close();
   await instrumentation.shutdown();

@@ -179,7 +179,7 @@ describe("rows", () => {
       "create_*",
       "get_*",
     ];
-    expect(await json("slow", ...filter, "--limit", "3")).toMatchObject([
+    expect(await json("slow", ...filter, "--limit", "3", "--since", "all")).toMatchObject([
       { serverName: "github", clientName: "claude-code" },
       { serverName: "github", clientName: "claude-code" },
       { serverName: "github", clientName: "claude-code" },

@@ -9,6 +9,7 @@ import {
   checkVersions,
 } from "../../src/doctor/checks.ts";
 import { doctor } from "../../src/commands/doctor.ts";
+import { proveRecording } from "../../src/doctor/proof.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
 import { fileWith } from "../support/traffic.ts";
@@ -103,6 +104,18 @@ describe("doctor finds", () => {
       { status: "ok" },
       { status: "warn", detail: "x-1.jsonl.damaged, a.db.damaged-2026" },
     ]);
+  });
+
+  test("that a call cannot be recorded", async () => {
+    expect(await proveRecording(["false"])).toMatchObject({
+      status: "fail",
+      detail: expect.stringContaining("ended with 1"),
+    });
+    // It answers, but has recorded nothing.
+    expect(await proveRecording(["sh", "-c", "echo hello", "sh"])).toMatchObject({
+      status: "fail",
+      detail: expect.stringContaining("cannot be read"),
+    });
   });
 
   test("all of it, and shows it with what to do", async () => {
