@@ -1,5 +1,5 @@
 /** The value below which a share of the samples lies, by nearest rank. */
-function percentile(samples: ArrayLike<number>, share: number): number {
+export function percentile(samples: ArrayLike<number>, share: number): number {
   const sorted = Float64Array.from(samples).toSorted();
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }

@@ -1,3 +1,5 @@
+import { isatty } from "node:tty";
+
 /** Where a command writes: data on the one side, all that is said about it on the other. */
 export interface Terminal {
   /** Data. Resolves when it is taken; rejects when nobody reads any more. */
@@ -21,22 +23,30 @@ const PIPE_COLUMNS = 160;
 /** The reader of our output has left, as `head` does: no fault. */
 export class ReaderLeft extends Error {}
 
-/** The process's own terminal. Colours as `NO_COLOR` (https://no-color.org) and `FORCE_COLOR` say. */
+/**
+ * The process's own terminal. Colours as `NO_COLOR` (https://no-color.org) and `FORCE_COLOR` say.
+ *
+ * To load `process.stdout` takes longer than most answers: it is asked for the width of a terminal alone.
+ */
 export function processTerminal(): Terminal {
-  const { stdout, stderr } = process;
-  const isInteractive = stdout.isTTY;
-  const columns = Number(process.env["COLUMNS"]) || stdout.columns;
+  const isInteractive = isatty(1);
+  const sink = Bun.stdout.writer();
+  const columns =
+    Number(process.env["COLUMNS"]) || (isInteractive ? process.stdout.columns : PIPE_COLUMNS);
   return {
-    out: (text) =>
-      new Promise((resolve, reject) => {
-        stdout.write(text, (error) => {
-          if (!error) resolve();
-          else reject("code" in error && error.code === "EPIPE" ? new ReaderLeft() : error);
-        });
-      }),
-    err: (text) => void stderr.write(`${text}\n`),
+    async out(text) {
+      try {
+        await sink.write(text);
+        await sink.flush();
+      } catch (error) {
+        throw error instanceof Error && "code" in error && error.code === "EPIPE"
+          ? new ReaderLeft()
+          : error;
+      }
+    },
+    err: (text) => void process.stderr.write(`${text}\n`),
     isInteractive,
-    columns: columns || (isInteractive ? DEFAULT_COLUMNS : PIPE_COLUMNS),
+    columns: columns || DEFAULT_COLUMNS,
     hasColor: wantsColor(isInteractive),
   };
 }

@@ -71,11 +71,7 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
     next: transitions(source, filter)
       .filter(({ from }) => from === name)
       .slice(0, FEW),
-    definitions: definitionVersions(source, name, {
-      ...filter,
-      since: undefined,
-      until: undefined,
-    }),
+    definitions: definitionVersions(source, name, filter),
   };
   if (totals.calls === 0 && data.definitions.length === 0) {
     return {
@@ -134,7 +130,7 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
           },
           { header: "hash", value: ({ hash }) => hash.slice(0, 8) },
         ],
-        "Versions of its definition, over all time",
+        "Versions of its definition",
       ),
     ],
   };

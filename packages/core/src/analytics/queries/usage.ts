@@ -110,11 +110,13 @@ export function usage(
 ): Usage {
   const tools = new Map<string, Tally>();
   const bounds = boundsOf(source, filter);
+  // Time that a slice takes in, in milliseconds.
+  const pace = { length: Math.max(1, (bounds.until - bounds.since) / 256) };
   const buckets = (starts.length === 0 ? [bounds.since] : starts).map((startedAt, index) => {
     const until = starts[index + 1] ?? bounds.until;
     let calls = 0;
     let failures = 0;
-    for (const rows of slices(source, { ...filter, since: startedAt, until })) {
+    for (const rows of slices(source, { ...filter, since: startedAt, until }, pace)) {
       calls += rows.length;
       for (const { tool, ms, tokens } of rows) {
         let tally = tools.get(tool);
@@ -180,6 +182,7 @@ const MANY_ROWS = 10_000;
 function* slices(
   source: QuerySource,
   filter: CallFilter & { readonly since: number; readonly until: number },
+  pace: { length: number },
 ): Iterable<Row[]> {
   const { since, until } = filter;
   const from = fromCalls(filter);
@@ -189,13 +192,12 @@ function* slices(
   );
   // The filter's time comes first.
   const others = from.values.slice(2);
-  let length = Math.max(1, (until - since) / 256);
   for (let begin = since; begin < until;) {
-    const end = Math.min(until, begin + Math.ceil(length));
+    const end = Math.min(until, begin + Math.ceil(pace.length));
     const rows = statement.all(begin, end, ...others);
     yield rows;
-    if (rows.length < FEW_ROWS) length *= 2;
-    if (rows.length > MANY_ROWS) length = Math.max(1, length / 2);
+    if (rows.length < FEW_ROWS) pace.length *= 2;
+    if (rows.length > MANY_ROWS) pace.length = Math.max(1, pace.length / 2);
     begin = end;
   }
   statement.finalize();
