@@ -88,9 +88,13 @@ describe("README", () => {
       "@modelcontextprotocol/server-memory/dist/index.js",
       join(root, "packages/cli"),
     );
-    const words = args
+    const words: string[] = args
       .join(" ")
-      .replace("npx -y @modelcontextprotocol/server-memory", `${process.execPath} ${server}`);
+      .replace("npx -y @modelcontextprotocol/server-memory", "<server>")
+      .split(" ");
+    const own = words.flatMap((word) =>
+      word === "<server>" ? [process.execPath, server] : [word],
+    );
     const initialize = {
       jsonrpc: "2.0",
       id: 1,
@@ -101,11 +105,7 @@ describe("README", () => {
         clientInfo: { name: "reader", version: "1" },
       },
     };
-    const { exitCode, stdout } = await run(
-      toolmeter(words.split(" ")),
-      root,
-      `${JSON.stringify(initialize)}\n`,
-    );
+    const { exitCode, stdout } = await run(toolmeter(own), root, `${JSON.stringify(initialize)}\n`);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       id: 1,

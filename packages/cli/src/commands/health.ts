@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { fileHealth, recordingHealth } from "@toolmeter/core/queries";
+import { fileHealth, recordingHealth, recordingLag } from "@toolmeter/core/queries";
 import { type AskOptions, answer } from "../ask.ts";
 import { type Kind, type Value, shortTime } from "../output/format.ts";
 import type { Terminal } from "../terminal.ts";
@@ -16,6 +16,7 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, async (source, { filter, zone, now }) => {
     const recording = recordingHealth(source, filter);
     const file = fileHealth(source);
+    const lag = recordingLag(source);
     const walBytes = await sizeOf(`${source.path}-wal`);
     const dropped = Object.entries(recording.dropped);
     const facts: readonly Fact[] = [
@@ -40,6 +41,9 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
       { name: "commit p99, worst hour", value: recording.commitP99Ms, kind: "ms" },
       { name: "longest wait for a lock", value: recording.lockWaitMaxMs, kind: "ms" },
       { name: "records waiting at most", value: recording.queuePeak, kind: "count" },
+      { name: "calls in flight now", value: lag.running, kind: "count" },
+      { name: "ended, not yet in the file", value: lag.waiting, kind: "count" },
+      { name: "for how long", value: lag.oldestAt && now - lag.oldestAt, kind: "ms" },
       { name: "file", value: file.bytes, kind: "bytes" },
       { name: "write-ahead log", value: walBytes, kind: "bytes" },
       { name: "free in the file", value: file.freeBytes, kind: "bytes" },
@@ -59,7 +63,7 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
       { name: "since the last call", value: file.lastCallAt && now - file.lastCallAt, kind: "ms" },
     ];
     return {
-      data: { path: source.path, recording, file: { ...file, walBytes } },
+      data: { path: source.path, recording, lag, file: { ...file, walBytes } },
       sections: [
         source.path,
         {

@@ -93,7 +93,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
     const pragma = (name: string) => source.$client.query(`pragma ${name}`).values()[0]?.[0];
     const sqlite = source.$client.query("select sqlite_version()").values()[0]?.[0];
     const journalMode = String(pragma("journal_mode"));
-    const detail = `SQLite ${String(sqlite)}, journal_mode ${journalMode}, schema ${String(pragma("user_version"))}`;
+    const detail = `SQLite ${String(sqlite)}, journal_mode ${journalMode}, synchronous ${String(pragma("synchronous"))}, auto_vacuum ${String(pragma("auto_vacuum"))}, schema ${String(pragma("user_version"))}`;
     const damage = isDeep ? String(pragma("quick_check")) : "ok";
     const { accepted, dropped, lastError } = recordingHealth(source, {
       since: Date.now() - WEEK_MS,

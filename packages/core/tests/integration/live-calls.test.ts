@@ -3,7 +3,9 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../src/analytics/database.ts";
 import { journalDirectory } from "../../src/analytics/journal.ts";
+import { recordingLag } from "../../src/analytics/queries/lag.ts";
 import { LiveCallFollower } from "../../src/analytics/queries/live-calls.ts";
+import { openAnalyticsReader } from "../../src/analytics/reader.ts";
 import { TelemetryService } from "../../src/analytics/telemetry.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -89,4 +91,20 @@ describe("LiveCallFollower", () => {
     appendFileSync(file, "\n");
     expect(names(follower.poll().ended)).toEqual(["größe"]);
   });
+});
+
+test("recordingLag counts what ended and is not in the file yet", async () => {
+  using directory = temporaryDirectory();
+  using db = createAnalyticsDb(directory.file("a.db"));
+  await using telemetry = new TelemetryService(db, { worker: false });
+  using source = await openAnalyticsReader(db.path);
+  expect(recordingLag(source)).toEqual({ waiting: 0, oldestAt: null, running: 0 });
+  const startedAt = Date.now() - 5_000;
+  const slow = telemetry.startToolCall({ toolName: "slow" });
+  telemetry.recordToolCall({ toolName: "a", startedAt, durationMs: 100 });
+  telemetry.recordToolCall({ toolName: "b", durationMs: 1 });
+  expect(recordingLag(source)).toEqual({ waiting: 2, oldestAt: startedAt + 100, running: 1 });
+  await telemetry.flush();
+  expect(recordingLag(source)).toMatchObject({ waiting: 0, running: 1 });
+  slow.end();
 });
