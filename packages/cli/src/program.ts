@@ -58,7 +58,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     .addOption(
       new Option("--server-version <version>", "and this version").env("TOOLMETER_SERVER_VERSION"),
     )
-    .addOption(new Option("--payloads", "store arguments and results").env("TOOLMETER_PAYLOADS"))
+    .option("--payloads", "store arguments and results (or TOOLMETER_PAYLOADS=1)")
     .addOption(
       new Option("--redact <keys>", "mask the values of these keys too, separated by commas")
         .env("TOOLMETER_REDACT")

@@ -47,7 +47,12 @@ function toRecordOptions({
     ...(db !== undefined && { path: db }),
     ...(serverName !== undefined && { serverName }),
     ...(serverVersion !== undefined && { serverVersion }),
-    ...(payloads && { capturePayloads: true }),
+    ...((payloads ?? isOn("TOOLMETER_PAYLOADS")) && { capturePayloads: true }),
     ...(redact && { redactKeys: redact }),
   };
+}
+
+/** As `TOOLMETER_DISABLED` is read: `0` and `false` are off. */
+function isOn(name: string): boolean {
+  return !["", "0", "false"].includes(process.env[name] ?? "");
 }

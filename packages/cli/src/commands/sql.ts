@@ -25,7 +25,7 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
   const text = query === "-" ? await Bun.stdin.text() : query;
   const timeoutMs = parseDuration(options.timeout);
   if (timeoutMs > 0) return askInProcess(text, timeoutMs, options, terminal);
-  using source = await openAnalyticsReader(options.db);
+  using source = await openAnalyticsReader(options.db, { readOnly: true });
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
   const { rows, note } = pick(read(source, text, limit), {
     sort: undefined,

@@ -126,6 +126,7 @@ describe("toolmeter record", () => {
     [["--", ...server()], {}],
     [["--server-name", "mine", "--payloads", "--redact", "bytes", "--", ...server()], {}],
     [["--server-name", "mine", ...server(), "--db", "its own option"], {}],
+    [server(), { TOOLMETER_PAYLOADS: "false" }],
     [
       server(),
       { TOOLMETER_SERVER_NAME: "mine", TOOLMETER_PAYLOADS: "1", TOOLMETER_REDACT: "bytes" },
@@ -137,7 +138,7 @@ describe("toolmeter record", () => {
     );
     expect(code).toBe(0);
     const isNamed = JSON.stringify([words, env]).includes("mine");
-    const isPaid = JSON.stringify([words, env]).toLowerCase().includes("payloads");
+    const isPaid = /--payloads|PAYLOADS":"1/.test(JSON.stringify([words, env]));
     const [row] = await rows();
     expect(row?.server_name).toBe(isNamed ? "mine" : "test");
     expect(row?.arguments).toBe(isPaid ? '{"bytes":"[redacted]"}' : null);

@@ -20,6 +20,11 @@ export interface AnalyticsReader extends Disposable {
 export interface AnalyticsReaderOptions {
   /** Longest wait for other processes that open or migrate the file, in milliseconds. @default 5_000 */
   readonly openTimeoutMs?: number;
+  /**
+   * Whether even statements of others cannot change the file: SQLite itself opens it for reading alone, and leaves its
+   * -wal and -shm behind. @default false: only ours are asked
+   */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -32,7 +37,7 @@ export interface AnalyticsReaderOptions {
  */
 export async function openAnalyticsReader(
   path?: string,
-  { openTimeoutMs = 5_000 }: AnalyticsReaderOptions = {},
+  { openTimeoutMs = 5_000, readOnly = false }: AnalyticsReaderOptions = {},
 ): Promise<AnalyticsReader> {
   const file = resolve(path ?? databasePath());
   if (!existsSync(file)) {
@@ -43,7 +48,9 @@ export async function openAnalyticsReader(
     );
   }
   try {
-    const client = isWritable(file) ? await openLive(file, openTimeoutMs) : openReadOnly(file);
+    const client = isWritable(file)
+      ? await openLive(file, openTimeoutMs, readOnly)
+      : openReadOnly(file);
     const close = () => client.close(true);
     return { path: file, $client: client, close, [Symbol.dispose]: close };
   } catch (error) {
@@ -62,13 +69,17 @@ function isWritable(file: string): boolean {
   }
 }
 
-async function openLive(file: string, timeoutMs: number): Promise<Database> {
+async function openLive(file: string, timeoutMs: number, readOnly: boolean): Promise<Database> {
   if (hasDeadRecorders(file)) {
     // Rare, and it loads all that writes.
     const { createAnalyticsDb } = await import("./database.ts");
     createAnalyticsDb(file, { openTimeoutMs: timeoutMs }).close();
   }
   const { client } = openConnection(file, timeoutMs);
+  if (readOnly) {
+    client.close(true);
+    return openReadOnly(file);
+  }
   client.run("pragma query_only = on");
   return client;
 }
