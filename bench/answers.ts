@@ -69,7 +69,15 @@ function tell(times: Record<string, number[]>, base: string): void {
 
 async function build(): Promise<void> {
   const worker = join(ROOT, "packages/cli/src/writer.worker.ts");
-  const options = ["--compile", "--minify", "--bytecode", "--format=esm", "--outfile", BINARY];
+  const options = [
+    "--compile",
+    "--minify",
+    "--bytecode",
+    "--format=esm",
+    "--splitting",
+    "--outfile",
+    BINARY,
+  ];
   await run([process.execPath, "build", SOURCE, worker, ...options]);
 }
 

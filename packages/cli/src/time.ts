@@ -47,7 +47,7 @@ export function parseMoment(text: string, now: number, zone: string): number | u
 /** The name of a time zone that exists. */
 export function parseZone(text: string): string {
   try {
-    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone;
+    return Temporal.Now.zonedDateTimeISO(text).timeZoneId;
   } catch {
     throw new UsageError(
       `Expected a time zone such as UTC or Europe/Berlin, got ${JSON.stringify(text)}.`,
@@ -56,7 +56,7 @@ export function parseZone(text: string): string {
 }
 
 export function localZone(): string {
-  return new Intl.DateTimeFormat("en").resolvedOptions().timeZone;
+  return Temporal.Now.timeZoneId();
 }
 
 const MAX_BUCKETS = 60;

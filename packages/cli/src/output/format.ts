@@ -30,13 +30,16 @@ export function show(value: Value, kind: Kind, zone: string): string {
     case "time":
       return shortTime(value, zone);
     case "count":
-      return integer.format(value);
+      return grouped(value);
     default:
       return String(value);
   }
 }
 
-const integer = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+/** `1,234,567`. `Intl` would take 2 ms to load for it. */
+function grouped(value: number): string {
+  return value.toFixed(0).replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
+}
 
 /** One line, and nothing in it that steers a terminal: names and messages come from others. */
 export function plain(text: string): string {
@@ -76,23 +79,17 @@ function scaled(value: number, units: readonly string[], gap: string): string {
   return `${size.toFixed(digits)}${name && gap}${name}`;
 }
 
-const formatters = new Map<string, Intl.DateTimeFormat>();
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /** `Nov 24 10:46`, in the zone. */
 export function shortTime(ms: number, zone: string): string {
-  let formatter = formatters.get(zone);
-  if (!formatter) {
-    formatter = new Intl.DateTimeFormat("en", {
-      timeZone: zone,
-      month: "short",
-      day: "2-digit",
-      hour: "2-digit",
-      minute: "2-digit",
-      hourCycle: "h23",
-    });
-    formatters.set(zone, formatter);
-  }
-  return formatter.format(ms).replace(",", "");
+  const { month, day, hour, minute } = Temporal.Instant.fromEpochMilliseconds(
+    Math.round(ms),
+  ).toZonedDateTimeISO(zone);
+  const [date = "", hours = "", minutes = ""] = [day, hour, minute].map((part) =>
+    String(part).padStart(2, "0"),
+  );
+  return `${MONTHS[month - 1]} ${date} ${hours}:${minutes}`;
 }
 
 /** `2026-11-24T10:46:03.120+01:00`: for those who compute with it. */

@@ -1,11 +1,20 @@
 /** The command as a process: its streams, its exit codes, and as one binary. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import manifest from "../../../../package.json" with { type: "json" };
 import { version } from "../../package.json";
 import { trafficFile } from "../support/traffic.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
+const ROOT = join(import.meta.dir, "../../../..");
 const SOURCE = join(import.meta.dir, "../../src/toolmeter.ts");
+
+const CALL = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "tools/call",
+  params: { name: "echo", arguments: {} },
+});
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let env: Record<string, string | undefined>;
@@ -22,8 +31,13 @@ beforeAll(() => {
 
 afterAll(() => directory[Symbol.dispose]());
 
-async function run(command: readonly string[], others: Record<string, string> = {}) {
+async function run(
+  command: readonly string[],
+  others: Record<string, string> = {},
+  cwd = directory.path,
+) {
   const child = Bun.spawn([...command], {
+    cwd,
     env: { ...env, ...others },
     stdin: "ignore",
     stdout: "pipe",
@@ -94,11 +108,26 @@ describe("toolmeter", () => {
 
 test("as one binary it records, reports and proves itself", async () => {
   const binary = directory.file("toolmeter");
-  const build = await run([process.execPath, "build", "--compile", SOURCE, "--outfile", binary]);
+  // As `npm run build` does it.
+  const words = manifest.scripts.compile.replace("dist/toolmeter", "<binary>").split(" ").slice(1);
+  const own = words.map((word) => (word === "<binary>" ? binary : word));
+  const build = await run([process.execPath, ...own], {}, ROOT);
   expect(build.code, build.err).toBe(0);
   expect(await run([binary, "--version"])).toEqual({ code: 0, out: `${version}\n`, err: "" });
   expect((await run([binary, "--limit", "3"])).out).toStartWith("Last 7 days");
   const doctor = await run([binary, "doctor", "--json", "--db", directory.file("new.db")]);
   expect(doctor.code, doctor.out + doctor.err).toBe(0);
+  // Its writing thread is inside: nothing warns.
+  const server = join(import.meta.dir, "../programs/server.ts");
+  const recorded = await run([
+    "sh",
+    "-c",
+    `echo '${CALL}' | "$0" record "$1" "$2"`,
+    binary,
+    process.execPath,
+    server,
+  ]);
+  expect(recorded).toMatchObject({ code: 0, err: "ready\n" });
+  expect(recorded.out).toContain('"id":1');
   expect((await run([binary, "sql", "select 1 as one", "--format", "csv"])).out).toBe("one\n1\n");
 }, 60_000);
