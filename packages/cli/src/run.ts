@@ -30,6 +30,8 @@ function withCommand(words: readonly string[]): readonly string[] {
     : words;
 }
 
+const FIRST_STEPS = `To record: toolmeter record <a server's command>, or toolmeter install <client>. To try it out: toolmeter demo`;
+
 /** Tells what went wrong, and how it is meant. */
 function explain(error: unknown, terminal: Terminal): number {
   if (error instanceof ReaderLeft) return EXIT.ok;
@@ -44,7 +46,9 @@ function explain(error: unknown, terminal: Terminal): number {
     return error.exitCode;
   }
   const isExplained = error instanceof Error && error.name === "AnalyticsError";
-  if (isExplained) terminal.err(`error: ${error.message}`);
-  else terminal.err(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  if (isExplained) {
+    terminal.err(`error: ${error.message}`);
+    if ("code" in error && error.code === "not_found") terminal.err(FIRST_STEPS);
+  } else terminal.err(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT.failure;
 }

@@ -32,18 +32,20 @@ export function renderTable({ title, headers, rows, note }: Table, style: TableS
     headers.map(({ kind }) => kind === "text"),
     style.columns,
   );
-  const last = headers.length - 1;
-  const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) =>
-    cells
+  const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) => {
+    // Nothing is drawn after what is there.
+    const end = cells.findLastIndex(({ text }) => text !== "") + 1;
+    return cells
+      .slice(0, end)
       .map(({ text, tone }, index) => {
         const width = widths[index] ?? 0;
         const kind = kindOf(headers, index);
         const shown = elide(text, width);
-        // Nothing stands behind the last one.
-        const padded = index === last && isLeft(kind) ? shown : pad(shown, width, kind);
+        const padded = index === end - 1 && isLeft(kind) ? shown : pad(shown, width, kind);
         return paint(padded, tone, style.hasColor);
       })
       .join(GAP);
+  };
   const head = line(headers.map(({ text }) => ({ text, tone: "dim" as const })));
   return [
     ...(title === undefined ? [] : [paintTitle(title, style.hasColor)]),
