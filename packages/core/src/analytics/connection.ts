@@ -2,11 +2,16 @@ import { Database } from "bun:sqlite";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { whileBusySync } from "./busy.ts";
+import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError } from "./errors.ts";
+import { separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 
 /** The path of a database without a file. */
 export const MEMORY = ":memory:";
+
+/** SQLite allows 512 bytes on Unix, the suffix `-journal` included. */
+const MAX_PATH_BYTES = 504;
 
 /** A connection that is identified, migrated and configured. Whoever opened it closes it. */
 export interface Connection {
@@ -32,9 +37,15 @@ const PRAGMAS = [
  * Opens a file, or memory, and makes it ours: directory, permissions, schema, pragmas.
  *
  * Waits in the calling thread, for at most `timeoutMs`, for other processes that open or migrate the file.
+ * @param warn Told of a write-ahead log that did not belong to the file.
  * @throws AnalyticsError, or SQLite's own error.
  */
-export function openConnection(file: string, timeoutMs: number): Connection {
+export function openConnection(
+  file: string,
+  timeoutMs: number,
+  warn: (message: string) => void = () => undefined,
+): Connection {
+  if (file !== MEMORY) separateForeignLog(file, warn);
   const client = openFile(file);
   try {
     return { client, journalMode: prepare(client, file, performance.now() + timeoutMs) };
@@ -46,8 +57,9 @@ export function openConnection(file: string, timeoutMs: number): Connection {
 
 function openFile(file: string): Database {
   if (file === MEMORY) return new Database(MEMORY, { strict: true });
+  assertShort(file);
   const isNew = !existsSync(file);
-  if (isNew) makeDirectory(file);
+  if (isNew) makeDirectory(canonicalPath(file));
   else if (statSync(file).isDirectory()) {
     throw new AnalyticsError(
       "is_directory",
@@ -59,6 +71,17 @@ function openFile(file: string): Database {
   // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
   if (isNew) chmodSync(file, 0o600);
   return client;
+}
+
+/** SQLite's own error for a long path does not say that the path is too long. */
+function assertShort(file: string): void {
+  const length = Buffer.byteLength(canonicalPath(file));
+  if (length <= MAX_PATH_BYTES) return;
+  throw new AnalyticsError(
+    "cannot_open",
+    file,
+    `Expected a path of at most ${MAX_PATH_BYTES} bytes, which is SQLite's limit, got one of ${length} bytes (${file.slice(0, 60)}…). Choose a shorter path.`,
+  );
 }
 
 function makeDirectory(file: string): void {

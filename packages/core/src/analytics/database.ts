@@ -9,6 +9,7 @@ import { type Logger, containLogger, stderrLogger } from "./logger.ts";
 import { type Recovery, recover } from "./recovery.ts";
 import { setDamagedAside } from "./repair.ts";
 import * as schema from "./schema.ts";
+import { closeWithLog } from "./write-ahead-log.ts";
 
 export interface AnalyticsDbOptions {
   /**
@@ -69,14 +70,15 @@ function resolvePath(path: string): string {
 }
 
 function openSound(file: string, timeoutMs: number, logger: Logger): Connection {
+  const warn = (message: string) => void logger.warn(message);
   try {
-    return openConnection(file, timeoutMs);
+    return openConnection(file, timeoutMs, warn);
   } catch (error) {
     // A file that is no database at all may be anything: it is left where it is.
     if (!isDamage(error, "corrupt")) throw error;
     const aside = setDamagedAside(file);
     if (aside === undefined) throw error;
-    logger.warn(
+    warn(
       `Expected a sound database, but ${file} is damaged. It is now ${aside}, with all its data; a new one is begun.`,
     );
     return openConnection(file, timeoutMs);
@@ -88,7 +90,7 @@ function toAnalyticsDb(
   path: string,
   recovery: Recovery,
 ): AnalyticsDb {
-  const close = () => client.close(true);
+  const close = () => closeWithLog(client);
   return Object.assign(drizzle({ client, schema }), {
     path,
     journalMode,

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { canonicalPath } from "./canonical-path.ts";
 import { FileLock } from "./lock.ts";
 
 /** The first line of each segment. A reader leaves a version that it does not know alone. */
@@ -20,9 +21,9 @@ const SEGMENT_BYTES = 1_048_576;
 /** Calls in flight whose start is kept at most; a tool that never ends its calls must not fill memory. */
 const MAX_OPEN = 10_000;
 
-/** The directory of the journals of a database's recorders. */
+/** The directory of the journals of a database's recorders: the same for every name of the file. */
 export function journalDirectory(databasePath: string): string {
-  return `${databasePath}.journal`;
+  return `${canonicalPath(databasePath)}.journal`;
 }
 
 export function lockName(recorderId: string): string {

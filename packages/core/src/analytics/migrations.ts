@@ -31,15 +31,11 @@ const CREATE_BOOKKEEPING = `create table if not exists __drizzle_migrations (
  */
 export function isCurrent(client: Database, path: string): boolean {
   const applicationId = pragma(client, "application_id");
+  // Before anything else: of another program's file not even the damage is our affair.
+  if (applicationId !== APPLICATION_ID && applicationId !== 0) throw foreignDatabase(path);
   const version = pragma(client, "user_version");
   const newest = newestMigration(client);
-  if (applicationId !== APPLICATION_ID && newest === undefined && !isNew(client)) {
-    throw new AnalyticsError(
-      "foreign_database",
-      path,
-      `Expected a Toolmeter database or a new file, but ${path} belongs to another program. Choose another path.`,
-    );
-  }
+  if (applicationId === 0 && newest === undefined && !isNew(client)) throw foreignDatabase(path);
   if (version > SCHEMA_VERSION || (newest ?? 0) > NEWEST_KNOWN) throw newerSchema(path);
   return applicationId === APPLICATION_ID && version === SCHEMA_VERSION && newest === NEWEST_KNOWN;
 }
@@ -50,6 +46,14 @@ export function isCurrent(client: Database, path: string): boolean {
  */
 export function assertVersion(client: Database, path: string): void {
   if (pragma(client, "user_version") > SCHEMA_VERSION) throw newerSchema(path);
+}
+
+function foreignDatabase(path: string): AnalyticsError {
+  return new AnalyticsError(
+    "foreign_database",
+    path,
+    `Expected a Toolmeter database or a new file, but ${path} belongs to another program. Choose another path.`,
+  );
 }
 
 function newerSchema(path: string): AnalyticsError {
@@ -105,7 +109,7 @@ function newestMigration(client: Database): number | undefined {
 
 function isNew(client: Database): boolean {
   const objects = client.query("select count(*) from sqlite_schema").values()[0]?.[0];
-  return pragma(client, "application_id") === 0 && objects === 0;
+  return objects === 0;
 }
 
 function pragma(client: Database, name: string): number {

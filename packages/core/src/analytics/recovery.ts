@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { whileBusySync } from "./busy.ts";
 import type { Connection } from "./connection.ts";
 import { errorMessage } from "./errors.ts";
+import { forgetLogOwner } from "./log-owner.ts";
 import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
 import type { Logger } from "./logger.ts";
@@ -53,6 +54,7 @@ export function recover(
         commit([{ kind: "recorder_end", row }]);
         for (const file of files) rmSync(file.path, { force: true });
         recorders += 1;
+        forgetLogOwner(path, recorderId);
         lock.remove();
       } catch (error) {
         lock.release();

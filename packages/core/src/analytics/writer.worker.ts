@@ -58,7 +58,7 @@ function tidy(): void {
   if (!client) return;
   try {
     if (retention.slice(client, Date.now())) timer = setTimeout(tidy, PAUSE_MS);
-    else writer?.checkpoint("passive");
+    else writer?.checkpoint("truncate");
   } catch (error) {
     warn(`Old calls could not be removed from ${path}: ${errorMessage(error)}.`);
   }

@@ -116,8 +116,9 @@ describe("when the file is not the one it was, FileWriter writes the batch into 
     renameSync(store.file, aside);
     expect(await writeUntilStored(store.writer, "after")).toHaveLength(1);
     expect(toolsIn(store.file)).toEqual(["after"]);
+    expect(toolsIn(aside)).toContain("before");
     expect(store.warnings).toEqual([
-      `Expected to write to ${store.file}, but the file was moved, removed or replaced. Recording goes on in the file of that name; what the other one holds stays there.`,
+      `Expected to write to ${store.file}, but the file was moved, removed or replaced. Recording goes on in the file of that name; the other one has all that was written to it.`,
     ]);
   });
 

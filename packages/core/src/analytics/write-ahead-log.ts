@@ -1,0 +1,209 @@
+import { Database, constants } from "bun:sqlite";
+import {
+  copyFileSync,
+  existsSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
+import { pathToFileURL } from "node:url";
+import { isBusy } from "./errors.ts";
+
+/** A log that is longer than this, in pages, is moved into the database: SQLite's own default. */
+export const CHECKPOINT_PAGES = 1_000;
+
+/** Two copies of the header of the wal-index, and what checkpoints note there (https://sqlite.org/walformat.html). */
+const INDEX_HEADER_BYTES = 136;
+
+/** How far the log of a database in WAL mode is, in pages: all that it holds, and those in the database already. */
+export interface LogState {
+  readonly pages: number;
+  readonly backfilled: number;
+}
+
+/** Reads how far the log is, and moves nothing. Undefined before SQLite 3.51, and outside of WAL mode. */
+export function logState(client: Database): LogState | undefined {
+  // An older SQLite takes a word that it does not know for `passive`.
+  if (!hasNoop(client)) return undefined;
+  const [, pages, backfilled] = client.query("pragma wal_checkpoint(noop)").values()[0] ?? [];
+  return Number(pages) < 0 ? undefined : { pages: Number(pages), backfilled: Number(backfilled) };
+}
+
+function hasNoop(client: Database): boolean {
+  const version = String(client.query("select sqlite_version()").values()[0]?.[0]);
+  return Bun.semver.order(version, "3.51.0") >= 0;
+}
+
+/** Moves the log into the database as far as no reader is in the way. True if all of it is there. Never waits, never throws. */
+export function checkpoint(client: Database, mode: "passive" | "truncate"): boolean {
+  try {
+    const [busy, pages, backfilled] =
+      client.query(`pragma wal_checkpoint(${mode})`).values()[0] ?? [];
+    return busy === 0 && pages === backfilled;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the file under a connection was renamed, removed or replaced (SQLITE_FCNTL_HAS_MOVED). */
+export function hasMoved(client: Database): boolean {
+  // Bun asks for eight bytes; SQLite writes the first four.
+  const moved = new Int32Array(2);
+  client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
+  return moved[0] !== 0;
+}
+
+/**
+ * Closes a connection. If its file was moved, the log goes into the file first: SQLite itself empties only the log
+ * of a file that still has its name.
+ */
+export function closeWithLog(client: Database): void {
+  if (hasMoved(client)) checkpoint(client, "passive");
+  client.close(true);
+}
+
+/**
+ * Moves the log away from a name that another file has now: SQLite would apply it to that one. An empty log is removed.
+ * Returns the log's new path.
+ */
+export function setLogAside(file: string): string | undefined {
+  const aside = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size
+    ? `${file}.replaced-${timestamp()}-wal`
+    : undefined;
+  if (aside !== undefined) renameSync(`${file}-wal`, aside);
+  removeLog(file);
+  return aside;
+}
+
+/** Removes the log and its index from a name that another file has now. Processes that have them open keep them. */
+export function removeLog(file: string): void {
+  for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+}
+
+/** What became of the log of a file that something else than SQLite wrote to. */
+export type Reconciliation = "log_kept" | "log_emptied" | "damaged";
+
+/**
+ * Finds out whether the log still belongs to the file, whose content may be another one, such as a backup that was
+ * copied over it. If it does not, empties it and keeps a copy. Reads the whole file.
+ *
+ * The log belongs to the file if the two make one sound database which has the newest call of the file alone. (That
+ * they are sound together is not enough: the log may hold every page of a small database.)
+ * @throws SQLite's SQLITE_BUSY while another process writes: try again.
+ */
+export function reconcile(file: string): Reconciliation {
+  // This connection has a cache of its own: pages that others have in theirs may be of the old content.
+  const client = new Database(file, { readwrite: true, create: false });
+  try {
+    const alone = readAlone(file);
+    const isEmpty = logPages(client) === 0;
+    if (!isEmpty && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
+      return "log_kept";
+    if (!alone.isSound) return "damaged";
+    return emptyLog(client, file, isEmpty) ? "log_emptied" : "log_kept";
+  } finally {
+    client.close(true);
+  }
+}
+
+function logPages(client: Database): number {
+  return logState(client)?.pages ?? 0;
+}
+
+/** Checks the whole database: tables against indexes too. */
+function isSound(client: Database): boolean {
+  try {
+    return client.query("pragma integrity_check(1)").values()[0]?.[0] === "ok";
+  } catch {
+    return false;
+  }
+}
+
+/** What is in a file without its log. */
+interface Alone {
+  readonly isSound: boolean;
+  /** Sequence and id; none if there are no calls. */
+  readonly newestCall?: readonly (number | string)[] | undefined;
+  /** Whether it has our tables. */
+  readonly isOurs?: boolean;
+}
+
+/** Reads a file as it is, without its log and without locks. */
+function readAlone(file: string): Alone {
+  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
+  const flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  try {
+    using client = new Database(`${pathToFileURL(file).href}?mode=ro&immutable=1`, flags);
+    return isSound(client) ? { isSound: true, ...findNewestCall(client) } : { isSound: false };
+  } catch {
+    return { isSound: false };
+  }
+}
+
+function findNewestCall(client: Database): Pick<Alone, "isOurs" | "newestCall"> {
+  try {
+    const newest = client.query<unknown, []>(
+      "select sequence, id from tool_calls order by sequence desc limit 1",
+    );
+    const [row] = newest.values();
+    return {
+      isOurs: true,
+      newestCall: row?.map((value) => (typeof value === "number" ? value : String(value))),
+    };
+  } catch {
+    return { isOurs: false };
+  }
+}
+
+/** Whether a database is a later state of what is in the file alone. */
+function hasGrownFrom({ isOurs, newestCall }: Alone, client: Database): boolean {
+  if (!isOurs) return false;
+  if (!newestCall) return true;
+  const find = client.query<unknown, (number | string)[]>(
+    "select 1 from tool_calls where sequence = ? and id = ?",
+  );
+  return find.values(...newestCall).length > 0;
+}
+
+/** Never closed: with any descriptor of the index that is closed, POSIX drops all locks of the process on it. */
+const heldOpen: number[] = [];
+
+/**
+ * Empties the log in place: every connection of every process, ours or not, then goes on with what is in the file.
+ * The next connection that looks at an index without a valid header makes it anew from the log, and each connection
+ * forgets the pages it has in memory (https://sqlite.org/walformat.html#recovery).
+ * @param wasEmpty Whether the log was empty. If it is not any more, it is of the new content, and stays.
+ */
+function emptyLog(client: Database, file: string, wasEmpty: boolean): boolean {
+  const log = `${file}-wal`;
+  if (!existsSync(`${file}-shm`)) return false;
+  const index = openSync(`${file}-shm`, "r+");
+  heldOpen.push(index);
+  beginWriting(client);
+  try {
+    if (wasEmpty && logPages(client) > 0) return false;
+    if (statSync(log, { throwIfNoEntry: false })?.size)
+      copyFileSync(log, `${file}.replaced-${timestamp()}-wal`);
+    truncateSync(log, 0);
+    writeSync(index, new Uint8Array(INDEX_HEADER_BYTES), 0, INDEX_HEADER_BYTES, 0);
+    return true;
+  } finally {
+    if (client.inTransaction) client.run("rollback");
+  }
+}
+
+/** Keeps other writers out, except where the content is none that SQLite could write to. */
+function beginWriting(client: Database): void {
+  try {
+    client.run("begin immediate");
+  } catch (error) {
+    if (isBusy(error)) throw error;
+  }
+}
+
+function timestamp(): string {
+  return new Date().toISOString().replaceAll(":", "-");
+}

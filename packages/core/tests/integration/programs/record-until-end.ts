@@ -1,0 +1,21 @@
+/**
+ * Records calls under load until its input ends, then shuts down. Prints the number of each call once it is accepted.
+ * Arguments: the file, and a name for its calls.
+ */
+import { writeSync } from "node:fs";
+import { TelemetryService, createAnalyticsDb } from "../../../src/analytics/index.ts";
+
+const [file, name] = process.argv.slice(2);
+const db = createAnalyticsDb(file);
+const telemetry = new TelemetryService(db, { flushIntervalMs: 20, shutdownTimeoutMs: 10_000 });
+let hasEnded = false;
+process.stdin.on("end", () => (hasEnded = true)).resume();
+
+for (let number = 0; !hasEnded; number += 1) {
+  telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId: `${name}-${number}` });
+  writeSync(1, `${number}\n`);
+  if (number % 20 === 19) await Bun.sleep(1);
+}
+const { outcome } = await telemetry.shutdown();
+db.close();
+process.exitCode = outcome === "written" ? 0 : 3;

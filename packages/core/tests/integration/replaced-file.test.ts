@@ -1,0 +1,308 @@
+import { Database } from "bun:sqlite";
+import { afterAll, describe, expect, test } from "bun:test";
+import { copyFileSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { createAnalyticsDb } from "../../src/analytics/database.ts";
+import { Importer } from "../../src/analytics/importer.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const PROGRAM = join(import.meta.dir, "programs/record-until-end.ts");
+
+/** Times that each file is replaced, at random moments. `bun run soak` raises it. */
+const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 1);
+
+const BACKUP_CALLS = 3_000;
+
+const material = temporaryDirectory();
+afterAll(() => material[Symbol.dispose]());
+const BACKUP = material.file("backup.db");
+const FOREIGN = material.file("foreign.db");
+makeBackup();
+makeForeign();
+
+function makeBackup(): void {
+  using db = createAnalyticsDb(BACKUP);
+  const importer = new Importer(db);
+  for (let number = 0; number < BACKUP_CALLS; number += 1) {
+    const id = `backup-${number}`;
+    importer.toolCall({ id, toolName: "kept", startedAt: number, durationMs: 1, requestId: id });
+  }
+  importer.commit();
+}
+
+function makeForeign(): void {
+  using client = new Database(FOREIGN);
+  client.run("pragma application_id = 1234");
+  client.run("create table notes (text)");
+  client.run("create index notes_by_text on notes (text)");
+  const insert = client.prepare("insert into notes values (?)");
+  for (let number = 0; number < 2_000; number += 1) insert.run(`note ${number}`);
+}
+
+/** Processes that record into a file under load. */
+class Recorders {
+  readonly #children;
+
+  constructor(file: string, count: number) {
+    this.#children = Array.from({ length: count }, (_, index) => {
+      const name = `r${index}`;
+      const child = Bun.spawn([process.execPath, PROGRAM, file, name], {
+        stdin: "pipe",
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const heard = { last: -1 };
+      const messages = child.stderr.text();
+      return { name, child, heard, messages, reading: this.#listen(child.stdout, heard) };
+    });
+  }
+
+  async #listen(output: ReadableStream<Uint8Array>, heard: { last: number }): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const bytes of output) {
+      text += decoder.decode(bytes, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      heard.last = Number(lines.at(-1) ?? heard.last);
+    }
+  }
+
+  /** The next call of each, by name. */
+  get next(): ReadonlyMap<string, number> {
+    return new Map(this.#children.map(({ name, heard }) => [name, heard.last + 1]));
+  }
+
+  async until(condition: (next: number) => boolean): Promise<void> {
+    while (!this.#children.every(({ heard }) => condition(heard.last + 1))) await Bun.sleep(2);
+  }
+
+  /** Ends them, and returns what they said on stderr. */
+  async end(): Promise<readonly string[]> {
+    for (const { child } of this.#children) await child.stdin.end();
+    await Promise.all(
+      this.#children.map(({ child, reading }) => Promise.all([child.exited, reading])),
+    );
+    return Promise.all(this.#children.map(({ messages }) => messages));
+  }
+}
+
+interface Replacement {
+  readonly name: string;
+  /** How the file is named by the recorders, if not by its own name. */
+  readonly link?: true;
+  readonly replace: (file: string) => void;
+  /** The names of the files in which each call of before is, at least in one. Empty if they were overwritten. */
+  readonly before: readonly string[];
+  /** Whether the file that recording goes on in is the backup. */
+  readonly isBackup: boolean;
+}
+
+const REPLACEMENTS: readonly Replacement[] = [
+  {
+    name: "a backup is renamed over it",
+    replace: (file) => {
+      copyFileSync(BACKUP, `${file}.new`);
+      renameSync(`${file}.new`, file);
+    },
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "a backup is copied over it",
+    replace: (file) => copyFileSync(BACKUP, file),
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "it is deleted and a backup copied there",
+    replace: (file) => {
+      rmSync(file);
+      copyFileSync(BACKUP, file);
+    },
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "it is deleted with its log and a backup copied there",
+    replace: (file) => {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+      copyFileSync(BACKUP, file);
+    },
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "it is moved away and a backup copied there",
+    replace: (file) => {
+      renameSync(file, `${file}.moved`);
+      copyFileSync(BACKUP, file);
+    },
+    before: ["a.db", "a.db.moved"],
+    isBackup: true,
+  },
+  {
+    name: "it is moved away",
+    replace: (file) => renameSync(file, `${file}.moved`),
+    before: ["a.db", "a.db.moved"],
+    isBackup: false,
+  },
+  {
+    name: "its log is deleted",
+    replace: (file) => rmSync(`${file}-wal`, { force: true }),
+    before: ["a.db"],
+    isBackup: false,
+  },
+  {
+    name: "a backup is renamed over a link to it",
+    link: true,
+    replace: (file) => {
+      copyFileSync(BACKUP, `${file}.new`);
+      renameSync(`${file}.new`, file);
+    },
+    before: ["a.db", "real.db"],
+    isBackup: true,
+  },
+  {
+    name: "a backup is renamed over what it links to",
+    link: true,
+    replace: (file) => {
+      const real = file.replace("a.db", "real.db");
+      copyFileSync(BACKUP, `${real}.new`);
+      renameSync(`${real}.new`, real);
+    },
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "a link to it is changed to a backup",
+    link: true,
+    replace: (file) => {
+      const other = file.replace("a.db", "other.db");
+      copyFileSync(BACKUP, other);
+      rmSync(file);
+      symlinkSync(other, file);
+    },
+    before: ["a.db", "real.db"],
+    isBackup: true,
+  },
+];
+
+/** What is in a file: the numbers of the calls by recorder, those that are there twice, and whether it is sound. */
+function look(file: string) {
+  using client = new Database(file, { readwrite: true, create: false });
+  const ids = client.query("select request_id from tool_calls").values().flat().map(String);
+  const unique = new Set(ids);
+  return {
+    ids: unique,
+    twice: ids.length - unique.size,
+    kept: ids.filter((id) => id.startsWith("backup-")).length,
+    integrity: client.query("pragma integrity_check").values(),
+  };
+}
+
+function missing(
+  ids: ReadonlySet<string>,
+  name: string,
+  from: number,
+  to: number,
+): readonly string[] {
+  return Array.from(
+    { length: Math.max(0, to - from) },
+    (_, index) => `${name}-${from + index}`,
+  ).filter((id) => !ids.has(id));
+}
+
+async function trial(
+  { link, replace, before, isBackup }: Replacement,
+  recorders: number,
+): Promise<void> {
+  using directory = temporaryDirectory();
+  const file = directory.file("a.db");
+  if (link) symlinkSync(directory.file("real.db"), file);
+  createAnalyticsDb(file).close();
+  const processes = new Recorders(file, recorders);
+  await processes.until((next) => next > 100);
+  await Bun.sleep(Math.random() * 200);
+  const seenBefore = processes.next;
+  replace(file);
+  const seenAfter = processes.next;
+  await processes.until((next) => next > Math.max(...seenAfter.values()) + 200);
+  const messages = await processes.end();
+  const last = processes.next;
+  // What a process could not write in time is in its journal.
+  createAnalyticsDb(file).close();
+
+  const { ids, twice, kept, integrity } = look(file);
+  const lostAfter = [...seenAfter].flatMap(([name, from]) =>
+    missing(ids, name, from, last.get(name) ?? 0),
+  );
+  const everywhere = new Set(before.flatMap((name) => [...look(directory.file(name)).ids]));
+  const lostBefore =
+    before.length === 0
+      ? []
+      : [...seenBefore].flatMap(([name, to]) => missing(everywhere, name, 0, to));
+  expect({ lostAfter, lostBefore, twice, kept, integrity, messages: [] as string[] }).toEqual({
+    lostAfter: [],
+    lostBefore: [],
+    twice: 0,
+    kept: isBackup ? BACKUP_CALLS : 0,
+    integrity: [["ok"]],
+    messages: messages.filter((text) => text.includes("damaged")),
+  });
+}
+
+describe("while processes record into a file,", () => {
+  for (const recorders of [1, 3]) {
+    test.each(REPLACEMENTS)(
+      `$name: nothing is lost and nothing damaged (${recorders} recording)`,
+      async (replacement) => {
+        for (let round = 0; round < ROUNDS; round += 1) await trial(replacement, recorders);
+      },
+      600_000,
+    );
+  }
+});
+
+const FOREIGN_REPLACEMENTS: readonly {
+  readonly name: string;
+  readonly replace: (file: string) => void;
+}[] = [
+  {
+    name: "renamed over it",
+    replace: (file) => {
+      copyFileSync(FOREIGN, `${file}.new`);
+      renameSync(`${file}.new`, file);
+    },
+  },
+  { name: "copied over it", replace: (file) => copyFileSync(FOREIGN, file) },
+];
+
+describe("another program's database", () => {
+  test.each(FOREIGN_REPLACEMENTS)(
+    "$name is not touched, and the calls wait in the journal",
+    async ({ replace }) => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        using directory = temporaryDirectory();
+        const file = directory.file("a.db");
+        createAnalyticsDb(file).close();
+        const processes = new Recorders(file, 2);
+        await processes.until((next) => next > 100);
+        await Bun.sleep(Math.random() * 200);
+        replace(file);
+        const seenAfter = processes.next;
+        await processes.until((next) => next > Math.max(...seenAfter.values()) + 200);
+        await processes.end();
+        expect(Buffer.compare(readFileSync(file), readFileSync(FOREIGN))).toBe(0);
+        rmSync(file);
+        createAnalyticsDb(file).close();
+        const { ids } = look(file);
+        const lost = [...seenAfter].flatMap(([name, from]) =>
+          missing(ids, name, from, processes.next.get(name) ?? 0),
+        );
+        expect(lost).toEqual([]);
+      }
+    },
+    600_000,
+  );
+});
