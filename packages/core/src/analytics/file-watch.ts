@@ -105,8 +105,8 @@ function isUntouched({ database: before }: Look, { database: now }: Look): boole
   return before !== undefined && now !== undefined && contentOf(before) === contentOf(now);
 }
 
-/** Whether the log has as many pages in the database as before, and did not start over. */
+/** Whether the log has as many pages in the database as before and did not start over, or cannot be read any more. */
 function lacksCheckpoint(before: LogState | undefined, now: LogState | undefined): boolean {
-  if (!before || !now) return false;
-  return now.backfilled === before.backfilled && now.pages >= before.pages;
+  if (!before) return false;
+  return !now || (now.backfilled === before.backfilled && now.pages >= before.pages);
 }

@@ -18,13 +18,13 @@ const SETTLE_MS = 100;
  * @param isKnown Whether the file was Toolmeter's before its header was lost.
  */
 export function setDamagedAside(path: string, isKnown = false): string | undefined {
+  const file = canonicalPath(path);
+  if (!existsSync(file) || !(isOurs(file) ?? isKnown)) return undefined;
   mkdirSync(journalDirectory(path), { recursive: true, mode: 0o700 });
   const lock = FileLock.tryAcquire(join(journalDirectory(path), "repair.lock"));
   if (!lock) return undefined;
   try {
-    const file = canonicalPath(path);
-    if (!existsSync(file) || !(isOurs(file) ?? isKnown) || isSound(file) || isBeingWritten(file))
-      return undefined;
+    if (!existsSync(file) || isSound(file) || isBeingWritten(file)) return undefined;
     const aside = `${file}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
     for (const suffix of ["", "-wal", "-shm"]) {
       if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);

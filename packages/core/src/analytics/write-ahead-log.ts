@@ -24,17 +24,28 @@ export interface LogState {
   readonly backfilled: number;
 }
 
-/** Reads how far the log is, and moves nothing. Undefined before SQLite 3.51, and outside of WAL mode. */
+/**
+ * Reads how far the log is, and moves nothing. Undefined before SQLite 3.51, outside of WAL mode, and where the file is
+ * not the one that the log belongs to.
+ */
 export function logState(client: Database): LogState | undefined {
-  // An older SQLite takes a word that it does not know for `passive`.
-  if (!hasNoop(client)) return undefined;
-  const [, pages, backfilled] = client.query("pragma wal_checkpoint(noop)").values()[0] ?? [];
-  return Number(pages) < 0 ? undefined : { pages: Number(pages), backfilled: Number(backfilled) };
+  if (!hasNoop()) return undefined;
+  try {
+    const [, pages, backfilled] = client.query("pragma wal_checkpoint(noop)").values()[0] ?? [];
+    return Number(pages) < 0 ? undefined : { pages: Number(pages), backfilled: Number(backfilled) };
+  } catch {
+    return undefined;
+  }
 }
 
-function hasNoop(client: Database): boolean {
+let knowsNoop: boolean | undefined;
+
+/** An older SQLite takes `noop` for `passive`. */
+function hasNoop(): boolean {
+  if (knowsNoop !== undefined) return knowsNoop;
+  using client = new Database(":memory:");
   const version = String(client.query("select sqlite_version()").values()[0]?.[0]);
-  return Bun.semver.order(version, "3.51.0") >= 0;
+  return (knowsNoop = Bun.semver.order(version, "3.51.0") >= 0);
 }
 
 /** Moves the log into the database as far as no reader is in the way. True if all of it is there. Never waits, never throws. */
@@ -99,7 +110,7 @@ export function reconcile(file: string): Reconciliation {
   const client = new Database(file, { readwrite: true, create: false });
   try {
     const alone = readAlone(file);
-    const isEmpty = logPages(client) === 0;
+    const isEmpty = isLogEmpty(file);
     if (!isEmpty && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
       return "log_kept";
     if (!alone.isSound) return "damaged";
@@ -109,8 +120,8 @@ export function reconcile(file: string): Reconciliation {
   }
 }
 
-function logPages(client: Database): number {
-  return logState(client)?.pages ?? 0;
+function isLogEmpty(file: string): boolean {
+  return !statSync(`${file}-wal`, { throwIfNoEntry: false })?.size;
 }
 
 /** Checks the whole database: tables against indexes too. */
@@ -179,14 +190,13 @@ const heldOpen: number[] = [];
  */
 function emptyLog(client: Database, file: string, wasEmpty: boolean): boolean {
   const log = `${file}-wal`;
-  if (!existsSync(`${file}-shm`)) return false;
+  if (!existsSync(log) || !existsSync(`${file}-shm`)) return false;
   const index = openSync(`${file}-shm`, "r+");
   heldOpen.push(index);
   beginWriting(client);
   try {
-    if (wasEmpty && logPages(client) > 0) return false;
-    if (statSync(log, { throwIfNoEntry: false })?.size)
-      copyFileSync(log, `${file}.replaced-${timestamp()}-wal`);
+    if (wasEmpty && !isLogEmpty(file)) return false;
+    if (!wasEmpty) copyFileSync(log, `${file}.replaced-${timestamp()}-wal`);
     truncateSync(log, 0);
     writeSync(index, new Uint8Array(INDEX_HEADER_BYTES), 0, INDEX_HEADER_BYTES, 0);
     return true;

@@ -1,9 +1,12 @@
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { copyFileSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../src/analytics/database.ts";
 import { Importer } from "../../src/analytics/importer.ts";
+import { TelemetryService } from "../../src/analytics/telemetry.ts";
+import { run } from "../support/run.ts";
+import { specifier } from "../support/run-script.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROGRAM = join(import.meta.dir, "programs/record-until-end.ts");
@@ -11,7 +14,12 @@ const PROGRAM = join(import.meta.dir, "programs/record-until-end.ts");
 /** Times that each file is replaced, at random moments. `bun run soak` raises it. */
 const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 1);
 
+const RECORDERS = ROUNDS > 1 ? [1, 3] : [2];
+
 const BACKUP_CALLS = 3_000;
+
+const noop = () => undefined;
+const silentLogger = { debug: noop, info: noop, warn: noop, error: noop };
 
 const material = temporaryDirectory();
 afterAll(() => material[Symbol.dispose]());
@@ -75,6 +83,14 @@ class Recorders {
 
   async until(condition: (next: number) => boolean): Promise<void> {
     while (!this.#children.every(({ heard }) => condition(heard.last + 1))) await Bun.sleep(2);
+  }
+
+  /** Kills them: their log stays, with what was not checkpointed. */
+  async kill(): Promise<void> {
+    for (const { child } of this.#children) child.kill("SIGKILL");
+    await Promise.all(
+      this.#children.map(({ child, reading }) => Promise.all([child.exited, reading])),
+    );
   }
 
   /** Ends them, and returns what they said on stderr. */
@@ -253,7 +269,7 @@ async function trial(
 }
 
 describe("while processes record into a file,", () => {
-  for (const recorders of [1, 3]) {
+  for (const recorders of RECORDERS) {
     test.each(REPLACEMENTS)(
       `$name: nothing is lost and nothing damaged (${recorders} recording)`,
       async (replacement) => {
@@ -305,4 +321,76 @@ describe("another program's database", () => {
     },
     600_000,
   );
+});
+
+describe("a process that opens the file", () => {
+  const KILLED: readonly Replacement[] = REPLACEMENTS.filter(({ name }) => !name.includes("link"));
+  test.each(KILLED)(
+    "after its recorders were killed and $name finds all of it",
+    async ({ replace, before, isBackup }) => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        using directory = temporaryDirectory();
+        const file = directory.file("a.db");
+        createAnalyticsDb(file).close();
+        const processes = new Recorders(file, 2);
+        await processes.until((next) => next > 300);
+        await processes.kill();
+        replace(file);
+        createAnalyticsDb(file, { logger: silentLogger }).close();
+        const { twice, kept, integrity } = look(file);
+        expect({ twice, kept, integrity }).toEqual({
+          twice: 0,
+          kept: isBackup ? BACKUP_CALLS : 0,
+          integrity: [["ok"]],
+        });
+        if (before.includes("a.db.moved")) {
+          // Nobody was left to finish the log of the moved file: it is beside it, for whoever puts the two together.
+          expect(look(`${file}.moved`).integrity).toEqual([["ok"]]);
+        }
+      }
+    },
+    600_000,
+  );
+
+  test("that an idle recorder still has open, and that was replaced, sees the backup, and the recorder goes on in it", async () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    using db = createAnalyticsDb(file);
+    await using telemetry = new TelemetryService(db, { logger: silentLogger });
+    telemetry.recordToolCall({ toolName: "before", durationMs: 1, requestId: "before" });
+    await telemetry.flush();
+    copyFileSync(BACKUP, `${file}.new`);
+    renameSync(`${file}.new`, file);
+    const other = await run([
+      process.execPath,
+      "-e",
+      `
+      import { createAnalyticsDb } from ${specifier("database")};
+      using db = createAnalyticsDb(process.argv[1]);
+      console.log(db.$client.query("select count(*) from tool_calls").values().join());`,
+      file,
+    ]);
+    expect(other.stdout.trim()).toBe(String(BACKUP_CALLS));
+    telemetry.recordToolCall({ toolName: "after", durationMs: 1, requestId: "after" });
+    while ((await telemetry.flush()).outcome !== "written");
+    const { kept, ids, integrity } = look(file);
+    expect({ kept, integrity, after: ids.has("after"), before: ids.has("before") }).toEqual({
+      kept: BACKUP_CALLS,
+      integrity: [["ok"]],
+      after: true,
+      before: false,
+    });
+  });
+
+  test("by its own name finds the journal of a process that was killed while it recorded by a link", async () => {
+    using directory = temporaryDirectory();
+    const [real, link] = [directory.file("real.db"), directory.file("a.db")];
+    symlinkSync(real, link);
+    const processes = new Recorders(link, 1);
+    await processes.until((next) => next > 100);
+    await processes.kill();
+    createAnalyticsDb(real).close();
+    expect(missing(look(real).ids, "r0", 0, processes.next.get("r0") ?? 0)).toEqual([]);
+    expect(readdirSync(directory.path).toSorted()).toEqual(["a.db", "real.db", "real.db.journal"]);
+  });
 });

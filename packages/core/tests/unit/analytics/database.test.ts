@@ -289,6 +289,30 @@ describe("createAnalyticsDb refuses", () => {
     expect(contents(directory.path)).toEqual(before);
   });
 
+  test("another program's damaged database, and leaves it byte for byte", () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    change(
+      file,
+      "pragma application_id = 1234; create table notes (text)",
+      () => new Database(file),
+    );
+    const sound = readFileSync(file);
+    for (const bytes of [garbage(sound), sound.subarray(0, 5_000)]) {
+      writeFileSync(file, bytes);
+      const before = contents(directory.path);
+      expect(() => createAnalyticsDb(file)).toThrow(AnalyticsError);
+      expect(readFileSync(file)).toEqual(Buffer.from(bytes));
+      expect(contents(directory.path)).toEqual(before);
+    }
+  });
+
+  test("a path that is too long for SQLite, and says so", () => {
+    using directory = temporaryDirectory();
+    const file = directory.file(`${"d".repeat(250)}/${"e".repeat(250)}/a.db`);
+    expect(() => createAnalyticsDb(file)).toThrow("Expected a path of at most 504 bytes");
+  });
+
   test("a file whose lock is held for longer than the wait, and keeps SQLite's error as the cause", () => {
     using directory = temporaryDirectory();
     const file = directory.file("a.db");

@@ -3,11 +3,13 @@ import { describe, expect, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { createAnalyticsDb } from "../../../src/analytics/database.ts";
 import { FileWriter } from "../../../src/analytics/file-writer.ts";
@@ -63,6 +65,19 @@ function overwrite(file: string, offset: number, length: number): void {
   expect(Bun.spawnSync([process.execPath, "-e", script, file]).exitCode).toBe(0);
 }
 
+/** A file with 2,000 calls. */
+async function makeBackup(file: string): Promise<string> {
+  const writer = new FileWriter(file, "other", () => undefined);
+  await writer.write(Array.from({ length: 2_000 }, () => call({ toolName: "kept" })));
+  writer.close();
+  return file;
+}
+
+/** Copies a file over one that SQLite has open, by a process of its own, for the same reason. */
+function copy(from: string, to: string): void {
+  expect(Bun.spawnSync(["cp", from, to]).exitCode).toBe(0);
+}
+
 describe("FileWriter", () => {
   test("tells what the last commit took", async () => {
     using store = await setUp();
@@ -116,6 +131,12 @@ describe("when the file is not the one it was, FileWriter writes the batch into 
     renameSync(store.file, aside);
     expect(await writeUntilStored(store.writer, "after")).toHaveLength(1);
     expect(toolsIn(store.file)).toEqual(["after"]);
+    expect(readdirSync(store.directory.path).toSorted()).toEqual([
+      "a.db",
+      "a.db-shm",
+      "a.db-wal",
+      "b.db",
+    ]);
     expect(toolsIn(aside)).toContain("before");
     expect(store.warnings).toEqual([
       `Expected to write to ${store.file}, but the file was moved, removed or replaced. Recording goes on in the file of that name; the other one has all that was written to it.`,
@@ -146,11 +167,50 @@ describe("when the file is not the one it was, FileWriter writes the batch into 
     expect(toolsIn(store.file)).toEqual(["after"]);
   });
 
+  const overwritten = [
+    { name: "its log empty", prepare: (writer: FileWriter) => writer.checkpoint("truncate") },
+    { name: "its log full", prepare: () => undefined },
+  ];
+  test.each(overwritten)("overwritten by a backup, $name", async ({ prepare }) => {
+    using store = await setUp();
+    const backup = await makeBackup(store.directory.file("backup.db"));
+    using reader = createAnalyticsDb(store.file);
+    const count = () => reader.$client.query("select count(*) from tool_calls").values();
+    expect(count()).toEqual([[1]]);
+    prepare(store.writer);
+    copy(backup, store.file);
+    expect(await writeUntilStored(store.writer, "after")).toHaveLength(1);
+    // Connections that were open before see what is there now.
+    expect(count()).toEqual([[2_001]]);
+    expect(reader.$client.query("pragma integrity_check").values()).toEqual([["ok"]]);
+    store.writer.close();
+    expect(toolsIn(store.file).filter((tool) => tool !== "kept")).toEqual(["after"]);
+  });
+
+  test("overwritten by a backup right before it is closed", async () => {
+    using store = await setUp();
+    copy(await makeBackup(store.directory.file("backup.db")), store.file);
+    store.writer.close();
+    expect(new Set(toolsIn(store.file))).toEqual(new Set(["kept"]));
+    expect(readdirSync(store.directory.path)).toContainEqual(
+      expect.stringMatching(/^a\.db\.replaced-.*-wal$/),
+    );
+  });
+
+  test("moved right before it is closed", async () => {
+    using store = await setUp();
+    const aside = store.directory.file("b.db");
+    renameSync(store.file, aside);
+    store.writer.close();
+    expect(toolsIn(aside)).toEqual(["before"]);
+    expect(readdirSync(store.directory.path).filter((name) => name.startsWith("a.db"))).toEqual([]);
+  });
+
   test("its WAL removed", async () => {
     using store = await setUp();
     rmSync(`${store.file}-wal`);
     await writeUntilStored(store.writer, "after");
-    expect(toolsIn(store.file)).toContain("after");
+    expect(toolsIn(store.file)).toEqual(["before", "after"]);
   });
 });
 
@@ -198,6 +258,18 @@ describe("a damaged file is moved aside whole, and a new one begun:", () => {
     overwrite(`${store.file}-wal`, size, 5_000);
     expect(await writeUntilStored(store.writer, "after")).toEqual([]);
     expect(toolsIn(store.file)).toEqual(["before", "after"]);
+  });
+});
+
+describe("what is not Toolmeter's is left where it is:", () => {
+  test("a file of another kind that was renamed over the database", async () => {
+    using store = await setUp();
+    const text = "A letter, and no database at all.\n".repeat(400);
+    writeFileSync(store.directory.file("letter"), text);
+    renameSync(store.directory.file("letter"), store.file);
+    for (let tries = 0; tries < 3; tries += 1)
+      await store.writer.write([call()]).catch(() => undefined);
+    expect(readFileSync(store.file, "utf8")).toBe(text);
   });
 });
 
