@@ -298,7 +298,7 @@ describe("createAnalyticsDb refuses", () => {
       () => new Database(file),
     );
     const sound = readFileSync(file);
-    for (const bytes of [garbage(sound), sound.subarray(0, 5_000)]) {
+    for (const bytes of [garbage(Buffer.from(sound)), sound.subarray(0, 10_000)]) {
       writeFileSync(file, bytes);
       const before = contents(directory.path);
       expect(() => createAnalyticsDb(file)).toThrow(AnalyticsError);
