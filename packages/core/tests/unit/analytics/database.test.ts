@@ -294,7 +294,7 @@ describe("createAnalyticsDb refuses", () => {
     const file = directory.file("a.db");
     change(
       file,
-      "pragma application_id = 1234; create table notes (text)",
+      "pragma application_id = 1234; create table a (a); create table b (b); create table c (c)",
       () => new Database(file),
     );
     const sound = readFileSync(file);
