@@ -39,7 +39,7 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** More in the long run: `TOOLMETER_ROUNDS=20 bun test exit`. */
+/** More in the long run: `bun run soak exit`. */
 const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 1);
 
 /** Runs the program to its end; sends each signal when it is ready for it. */
