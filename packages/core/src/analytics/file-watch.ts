@@ -43,6 +43,9 @@ export class FileWatch {
     this.#recorderId = recorderId;
     this.file = canonicalPath(path);
     this.#last = this.#look();
+    // The name may have had another file between opening and looking.
+    if (hasMoved(client)) this.#last = { ...this.#last, database: undefined };
+    else noteLogOwner(this.file, recorderId);
   }
 
   /** Of the database file, as of the last look. */
@@ -71,14 +74,13 @@ export class FileWatch {
   findChange(): FileChange | undefined {
     const before = this.#last;
     const now = this.#look();
-    if (!isSame(before.database, now.database) || hasMoved(this.#client)) return "moved";
+    if (!before.database || !isSame(before.database, now.database)) return "moved";
     if (before.log && !isSame(before.log, now.log)) return "log_removed";
-    if (!isUntouched(before, now)) {
-      if (lacksCheckpoint(before.state, now.state) && !isNotedContent(this.file))
-        return "overwritten";
-      noteLogOwner(this.file, this.#recorderId);
-    }
+    const isUntouched = contentOf(before.database) === (now.database && contentOf(now.database));
+    if (!isUntouched && lacksCheckpoint(before.state, now.state) && !isNotedContent(this.file))
+      return "overwritten";
     this.#last = now;
+    if (!isUntouched || !before.log) noteLogOwner(this.file, this.#recorderId);
     return undefined;
   }
 
@@ -99,10 +101,6 @@ export class FileWatch {
 
 function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): boolean {
   return (one && identityOf(one)) === (other && identityOf(other));
-}
-
-function isUntouched({ database: before }: Look, { database: now }: Look): boolean {
-  return before !== undefined && now !== undefined && contentOf(before) === contentOf(now);
 }
 
 /** Whether the log has as many pages in the database as before and did not start over, or cannot be read any more. */

@@ -37,8 +37,8 @@ export interface CommitCost {
 }
 
 /**
- * Writes batches into a file through a connection of its own, and makes sure that they arrive: before and after each
- * commit it looks whether the database and its log are still the files of these names. If one was moved, removed,
+ * Writes batches into a file through a connection of its own, and makes sure that they arrive: after each commit it
+ * looks whether the database and its log are still the files of these names. If one was moved, removed,
  * replaced or overwritten, the old file keeps what it had, and the batch fails once and then goes into the file that
  * has the name now, or into a new one.
  *
@@ -112,9 +112,8 @@ export class FileWriter implements RecordWriter {
     const begunAt = performance.now();
     try {
       const opened = (this.#opened ??= this.#open());
-      this.#assertUnchanged(opened);
       const rejections = opened.writer.commit(batch);
-      this.#assertUnchanged(opened);
+      if (this.#findChange(opened) !== undefined) throw this.#replaced();
       if (opened.watch.pagesToCheckpoint >= CHECKPOINT_PAGES) this.checkpoint("passive");
       this.#cost = {
         commitMs: performance.now() - begunAt,
@@ -124,6 +123,8 @@ export class FileWriter implements RecordWriter {
       return rejections;
     } catch (error) {
       if (isBusy(error) || this.#change !== undefined) throw error;
+      // To SQLite, a file that was overwritten looks damaged.
+      if (this.#opened && this.#findChange(this.#opened) !== undefined) throw this.#replaced();
       // Whatever it was, a fresh connection sees what is there now.
       this.#drop();
       if (isDamage(error)) this.#setAside(error);
@@ -138,7 +139,6 @@ export class FileWriter implements RecordWriter {
     // A checkpoint must not write to a file that was overwritten since it was looked at last.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");
     const watch = new FileWatch(client, this.#path, this.#recorderId);
-    watch.accept();
     this.#identity = watch.identity;
     return { client, writer: new Writer(client, this.#path, this.#recorderId), watch };
   }
@@ -147,9 +147,8 @@ export class FileWriter implements RecordWriter {
     return (this.#change = watch.findChange());
   }
 
-  #assertUnchanged(opened: Opened): void {
-    if (this.#findChange(opened) === undefined) return;
-    throw new AnalyticsError(
+  #replaced(): AnalyticsError {
+    return new AnalyticsError(
       "replaced",
       this.#path,
       `${this.#path} was moved, removed, replaced or overwritten.`,
