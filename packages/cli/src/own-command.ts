@@ -1,10 +1,28 @@
+import { devNull } from "node:os";
 import { join } from "node:path";
 
-/** In a binary made by `bun build --compile`, files live at such a path. */
+/** Files inside a binary made by `bun build --compile` have such a path. */
 const COMPILED = /^(?:\/\$bunfs\/|B:[\\/]~BUN)/i;
 
-/** The words that start this program again, as it was started. */
+/**
+ * Without these options Bun reads `.env*`, `bunfig.toml` and `tsconfig.json` from the current directory: variables,
+ * preloads, and paths that can replace any module. The binary is compiled with the equivalent options.
+ */
+export const ISOLATION: readonly string[] = [
+  "--no-env-file",
+  `--config=${devNull}`,
+  `--tsconfig-override=${devNull}`,
+  "--no-install",
+];
+
+/** Whether this program is a binary made by `bun build --compile`. */
+export function isBinary(directory: string = import.meta.dir): boolean {
+  return COMPILED.test(directory);
+}
+
+/** The words that start this program from any directory, isolated from the files there. */
 export function ownCommand(directory: string = import.meta.dir): readonly string[] {
-  const isBinary = COMPILED.test(directory);
-  return isBinary ? [process.execPath] : [process.execPath, join(directory, "toolmeter.ts")];
+  return isBinary(directory)
+    ? [process.execPath]
+    : [process.execPath, ...ISOLATION, join(directory, "toolmeter.ts")];
 }

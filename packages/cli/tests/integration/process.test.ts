@@ -1,8 +1,10 @@
 /** The command as a process: its streams, its exit codes, and as one binary. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../../../../package.json" with { type: "json" };
 import { version } from "../../package.json";
+import { plant } from "../support/hostile-directory.ts";
 import { trafficFile } from "../support/traffic.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -130,4 +132,11 @@ test("as one binary it records, reports and proves itself", async () => {
   expect(recorded).toMatchObject({ code: 0, err: "ready\n" });
   expect(recorded.out).toContain('"id":1');
   expect((await run([binary, "sql", "select 1 as one", "--format", "csv"])).out).toBe("one\n1\n");
+  // Of the files where it is started, it reads none.
+  using hostile = temporaryDirectory();
+  await plant(hostile.path, true);
+  const direct = await run(["env", "-0"], {}, hostile.path);
+  expect(await run([binary, "record", "env", "-0"], {}, hostile.path)).toEqual(direct);
+  expect(await run([binary, "doctor", "--json"], {}, hostile.path)).toMatchObject({ code: 0 });
+  expect(existsSync(hostile.file("code-ran"))).toBe(false);
 }, 60_000);
