@@ -26,7 +26,7 @@ const TONES = { ok: "good", warn: "warn", fail: "bad" } as const;
 
 /** Proves that recording works, and finds what is in its way. Returns the exit code: 3 if something fails. */
 export async function doctor(options: DoctorOptions, terminal: Terminal): Promise<number> {
-  const file = resolve(options.db ?? databasePath());
+  const file = resolve(databasePath(options.db));
   const findings: readonly Finding[] = [
     ...checkVersions(),
     ...checkSwitch(),

@@ -1,5 +1,7 @@
 import { UsageError } from "../errors.ts";
+import { isRecordedByAncestor } from "../record/ancestors.ts";
 import type { RecordOptions } from "../record/options.ts";
+import { startsRecorder } from "../recorder-command.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface RecordCommandOptions {
@@ -12,7 +14,10 @@ export interface RecordCommandOptions {
   readonly listen: string;
 }
 
-/** Records a server: a command's streams, or requests to a URL. Returns the exit code. */
+/**
+ * Records a server: a command's streams, or requests to a URL. Where another recorder records the same stream, it
+ * passes everything on and records nothing. Returns the exit code.
+ */
 export async function record(
   command: readonly string[],
   options: RecordCommandOptions,
@@ -32,8 +37,10 @@ export async function record(
       "Expected the command that starts a server, such as: toolmeter record npx -y @modelcontextprotocol/server-memory",
     );
   }
+  // A call is recorded once: by the recorder that this one starts, or by the one that recorded this one's stream before.
+  const isRecorded = startsRecorder(command) || isRecordedByAncestor();
   const { recordStdio } = await import("../record/stdio.ts");
-  return recordStdio(command, recordOptions);
+  return recordStdio(command, { ...recordOptions, ...(isRecorded && { enabled: false }) });
 }
 
 function toRecordOptions({

@@ -3,5 +3,5 @@ import type { InstrumentOptions } from "@toolmeter/mcp";
 /** What of recording can be chosen on the command line. */
 export type RecordOptions = Pick<
   InstrumentOptions,
-  "capturePayloads" | "path" | "redactKeys" | "serverName" | "serverVersion"
+  "capturePayloads" | "enabled" | "path" | "redactKeys" | "serverName" | "serverVersion"
 >;

@@ -50,7 +50,7 @@ const NOTHING_RECOVERED: Recovery = { records: 0, recorders: 0, damaged: [] };
  * @throws AnalyticsError that says what was expected, what was found and the way out.
  */
 export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {}): AnalyticsDb {
-  const file = resolvePath(path ?? databasePath());
+  const file = resolvePath(databasePath(path));
   const logger = containLogger(options.logger ?? stderrLogger);
   const timeoutMs = options.openTimeoutMs ?? 5_000;
   try {

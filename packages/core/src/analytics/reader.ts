@@ -39,7 +39,7 @@ export async function openAnalyticsReader(
   path?: string,
   { openTimeoutMs = 5_000, readOnly = false }: AnalyticsReaderOptions = {},
 ): Promise<AnalyticsReader> {
-  const file = resolve(path ?? databasePath());
+  const file = resolve(databasePath(path));
   if (!existsSync(file)) {
     throw new AnalyticsError(
       "not_found",

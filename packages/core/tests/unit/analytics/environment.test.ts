@@ -8,6 +8,19 @@ describe("databasePath()", () => {
   test("is what TOOLMETER_DB says", () => {
     using _ = environment({ TOOLMETER_DB: "/data/calls.db", XDG_DATA_HOME: "/xdg" });
     expect(databasePath()).toBe("/data/calls.db");
+    expect(databasePath("/other.db")).toBe("/other.db");
+    expect(databasePath(":memory:")).toBe(":memory:");
+  });
+
+  test.each([
+    ["~", homedir()],
+    ["~/calls.db", join(homedir(), "calls.db")],
+    ["~other/calls.db", "~other/calls.db"],
+    ["/data/~/calls.db", "/data/~/calls.db"],
+  ])("%s is %s", (path, expected) => {
+    using _ = environment({ TOOLMETER_DB: path });
+    expect(databasePath()).toBe(expected);
+    expect(databasePath(path)).toBe(expected);
   });
 
   test.each([
@@ -19,7 +32,7 @@ describe("databasePath()", () => {
   ] as const)("on %s with %o is in the user's data directory", (platform, variables, expected) => {
     const none = { TOOLMETER_DB: "", XDG_DATA_HOME: undefined, LOCALAPPDATA: undefined };
     using _ = environment({ ...none, ...variables });
-    expect(databasePath(platform)).toBe(expected);
+    expect(databasePath(undefined, platform)).toBe(expected);
   });
 });
 
