@@ -93,21 +93,23 @@ function afterOwnWords(words: readonly string[], from: number): number {
   return at;
 }
 
+let recordCommand: ReturnType<typeof makeProgram>["commands"][number] | undefined;
+
 /** How many of the words behind `record` are the server's command, as the command line itself reads them. */
 function serverOf(words: readonly string[]): number | undefined {
-  const record = makeProgram(SILENT, () => undefined).commands.find(
+  recordCommand ??= makeProgram(SILENT, ignore).commands.find(
     (command) => command.name() === "record",
   );
-  const { operands, unknown } = record?.parseOptions([...words]) ?? {
-    operands: [],
-    unknown: words,
-  };
-  return unknown.length > 0 ? undefined : operands.length;
+  const parsed = recordCommand?.parseOptions([...words]);
+  return parsed?.unknown.length === 0 ? parsed.operands.length : undefined;
 }
 
+const ignore = (): void => undefined;
+
+/** Nothing is said while words are only read. */
 const SILENT: Terminal = {
-  out: async () => undefined,
-  err: () => undefined,
+  out: Promise.resolve.bind(Promise),
+  err: ignore,
   isInteractive: false,
   columns: 80,
   hasColor: false,

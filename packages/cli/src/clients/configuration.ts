@@ -1,12 +1,4 @@
-import {
-  type JSONPath,
-  applyEdits,
-  modify,
-  parseTree,
-  findNodeAtLocation,
-  getNodeValue,
-  type ParseError,
-} from "jsonc-parser";
+import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { CommandError } from "../errors.ts";
 
 /** How a client starts a server. */
@@ -14,76 +6,162 @@ export interface ServerEntry {
   readonly name: string;
   /** The project it belongs to, where one file lists those of several. */
   readonly project: string | undefined;
-  readonly path: JSONPath;
-  /** Program and arguments; nothing for a server at a URL. */
-  readonly command: readonly string[] | undefined;
+  /** Nothing for a server that the client does not start. */
+  readonly command: ServerCommand | undefined;
+  /** Why this entry cannot be changed. */
+  readonly fault: string | undefined;
 }
 
-/** A change of one server's command. */
-export interface Change {
-  readonly entry: ServerEntry;
-  readonly before: readonly string[];
-  readonly after: readonly string[];
+/** A server's program and arguments, and where they are written. */
+export interface ServerCommand {
+  readonly words: readonly string[];
+  readonly program: Node;
+  readonly args: Node | undefined;
 }
 
-/** The servers that a configuration lists. Comments and trailing commas are allowed, as in VS Code. */
+interface Member {
+  readonly name: string;
+  readonly value: Node;
+}
+
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
+/**
+ * The servers that a configuration lists. Comments, trailing commas and a byte order mark are allowed, as clients allow
+ * them.
+ * @throws CommandError if the text is no JSON, or its lists of servers are no objects or there twice.
+ */
 export function listServers(text: string, key: string, file: string): readonly ServerEntry[] {
-  const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { allowTrailingComma: true });
-  const config: unknown = root && getNodeValue(root);
-  if (!isObject(config) || errors.length > 0) {
-    throw new CommandError(
-      `Expected JSON, but ${file} cannot be read as such. Nothing was changed.`,
+  return new Reader(text, key, file).servers();
+}
+
+class Reader {
+  readonly #text: string;
+  readonly #key: string;
+  readonly #file: string;
+
+  constructor(text: string, key: string, file: string) {
+    this.#text = text;
+    this.#key = key;
+    this.#file = file;
+  }
+
+  servers(): readonly ServerEntry[] {
+    const config = this.#object(this.#parse(), "the configuration");
+    const projects = this.#only(config, "projects");
+    // Claude Code keeps the servers of each project in the user's file.
+    const ofProjects = (projects ? membersOf(projects) : []).filter(
+      ({ value }) => value.type === "object",
+    );
+    return [
+      ...this.#serversOf(config),
+      ...ofProjects.flatMap(({ name, value }) => this.#serversOf(value, name)),
+    ];
+  }
+
+  #parse(): Node {
+    // A blank in its place keeps all positions.
+    const json = this.#text.replace(BYTE_ORDER_MARK, " ");
+    const errors: ParseError[] = [];
+    const root = parseTree(json, errors, { allowTrailingComma: true });
+    if (root && errors.length === 0) return root;
+    if (json.trim() === "") {
+      throw this.#refusal("Expected JSON, but the file is empty. Write {} into it, or remove it.");
+    }
+    const reasons = errors.map(
+      ({ error, offset }) => `${printParseErrorCode(error)} ${this.#at(offset)}`,
+    );
+    throw this.#refusal(
+      `Expected JSON, but the file cannot be read as such (${reasons[0]}). Correct it.`,
     );
   }
-  const projects = isObject(config["projects"]) ? Object.keys(config["projects"]) : [];
-  const places: readonly { project: string | undefined; path: JSONPath }[] = [
-    { project: undefined, path: [key] },
-    // Claude Code keeps the servers of each project in the user's file.
-    ...projects.map((project) => ({ project, path: ["projects", project, key] })),
-  ];
-  return places.flatMap(({ project, path }) => {
-    const node = root && findNodeAtLocation(root, path);
-    const servers: unknown = node && getNodeValue(node);
-    if (!isObject(servers)) return [];
-    return Object.entries(servers).map(([name, server]) => ({
-      name,
-      project,
-      path: [...path, name],
-      command: commandOf(server),
-    }));
-  });
+
+  #serversOf(object: Node, project?: string): readonly ServerEntry[] {
+    const list = this.#only(object, this.#key);
+    if (list === undefined) return [];
+    const members = membersOf(this.#object(list, JSON.stringify(this.#key)));
+    return members.map(({ name, value }) => {
+      const fault = this.#twice(members, name) ?? this.#faultOf(value);
+      const command = fault === undefined ? commandOf(value) : undefined;
+      return { name, project, command, fault };
+    });
+  }
+
+  /** What is wrong with a server, as far as it is read here. */
+  #faultOf(server: Node): string | undefined {
+    if (server.type !== "object") {
+      return `Expected an object, got ${typeOf(server)} ${this.#at(server.offset)}. Correct it.`;
+    }
+    const members = membersOf(server);
+    const repeated = this.#twice(members, "command") ?? this.#twice(members, "args");
+    if (repeated !== undefined) return repeated;
+    const program = valueOf(members, "command");
+    if (program && (program.type !== "string" || program.value === "")) {
+      return `Expected "command" to be the name of a program, got ${typeOf(program)} ${this.#at(program.offset)}. Correct it.`;
+    }
+    const args = program && valueOf(members, "args");
+    const wrong =
+      args?.type === "array" ? args.children?.find(({ type }) => type !== "string") : args;
+    return (
+      wrong &&
+      `Expected "args" to be a list of texts, such as ["-y", "a-server"], got ${typeOf(wrong)} ${this.#at(wrong.offset)}. Correct it.`
+    );
+  }
+
+  #object(node: Node, what: string): Node {
+    if (node.type === "object") return node;
+    throw this.#refusal(
+      `Expected ${what} to be an object, got ${typeOf(node)} ${this.#at(node.offset)}. Correct it.`,
+    );
+  }
+
+  /** The one value of a name. */
+  #only(object: Node, name: string): Node | undefined {
+    const members = membersOf(object);
+    const fault = this.#twice(members, name);
+    if (fault !== undefined) throw this.#refusal(fault);
+    return valueOf(members, name);
+  }
+
+  /** Clients read one of two equal names, and not all of them the same one. */
+  #twice(members: readonly Member[], name: string): string | undefined {
+    const [first, second] = members.filter((member) => member.name === name);
+    if (!first || !second) return undefined;
+    return `Expected ${JSON.stringify(name)} once, but it is ${this.#at(first.value.offset)} and ${this.#at(second.value.offset)}. Remove one.`;
+  }
+
+  #at(offset: number): string {
+    return `in line ${this.#text.slice(0, offset).split("\n").length}`;
+  }
+
+  #refusal(reason: string): CommandError {
+    return new CommandError(`${this.#file}: ${reason} Nothing was changed.`);
+  }
 }
 
-/** The text with other commands; all else stays as it was written. */
-export function withCommands(text: string, changes: readonly Change[]): string {
-  const formattingOptions = formattingOf(text);
-  const set = (current: string, path: JSONPath, value: unknown) =>
-    applyEdits(current, modify(current, path, value, { formattingOptions }));
-  return changes.reduce((current, { entry, after }) => {
-    const [program, ...words] = after;
-    return set(set(current, [...entry.path, "command"], program), [...entry.path, "args"], words);
-  }, text);
-}
-
-/** As the file is indented. */
-function formattingOf(text: string) {
-  const [, indent = "  "] = /\n([ \t]+)\S/.exec(text) ?? [];
-  const isTabs = indent.startsWith("\t");
+function commandOf(server: Node): ServerCommand | undefined {
+  const members = membersOf(server);
+  const program = valueOf(members, "command");
+  const args = valueOf(members, "args");
+  if (!program) return undefined;
   return {
-    insertSpaces: !isTabs,
-    tabSize: isTabs ? 1 : indent.length,
-    eol: text.includes("\r\n") ? "\r\n" : "\n",
+    words: [program, ...(args?.children ?? [])].map(({ value }) => String(value)),
+    program,
+    args,
   };
 }
 
-function commandOf(server: unknown): readonly string[] | undefined {
-  if (!isObject(server) || typeof server["command"] !== "string") return undefined;
-  const { args } = server;
-  const words = Array.isArray(args) ? args.map(String) : [];
-  return [server["command"], ...words];
+function membersOf(object: Node): readonly Member[] {
+  return (object.children ?? []).flatMap(({ children: [name, value] = [] }) =>
+    name && value ? [{ name: String(name.value), value }] : [],
+  );
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function valueOf(members: readonly Member[], name: string): Node | undefined {
+  return members.find((member) => member.name === name)?.value;
+}
+
+function typeOf({ type, value }: Node): string {
+  if (value === "") return "an empty text";
+  return ["array", "object"].includes(type) ? `an ${type}` : `a ${type}`;
 }

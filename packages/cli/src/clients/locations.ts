@@ -34,7 +34,10 @@ export function locate(
     case "claude-code":
       return {
         title: "Claude Code",
-        files: [join(home, ".claude.json"), join(cwd, ".mcp.json")],
+        files: [
+          join(process.env["CLAUDE_CONFIG_DIR"] || home, ".claude.json"),
+          join(cwd, ".mcp.json"),
+        ],
         key: "mcpServers",
       };
     case "cursor":

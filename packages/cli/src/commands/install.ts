@@ -1,15 +1,13 @@
-import { copyFile, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
-import {
-  type Change,
-  type ServerEntry,
-  listServers,
-  withCommands,
-} from "../clients/configuration.ts";
+import { resolve } from "node:path";
+import { databasePath } from "@toolmeter/core/queries";
+import type { Edit } from "jsonc-parser";
+import { type ServerCommand, listServers } from "../clients/configuration.ts";
+import { edited, withRecorder, withoutRecorder } from "../clients/edits.ts";
+import { changeText, findFiles, readText } from "../clients/files.ts";
 import { type ClientName, locate } from "../clients/locations.ts";
 import { CommandError } from "../errors.ts";
 import { ownCommand } from "../own-command.ts";
+import { findRecorder } from "../recorder-command.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface InstallOptions {
@@ -20,7 +18,8 @@ export interface InstallOptions {
   readonly server?: readonly string[] | undefined;
 }
 
-type Rewrite = (entry: ServerEntry, command: readonly string[]) => readonly string[] | undefined;
+/** The edits for a server's command, or why there are none. */
+type Plan = (text: string, command: ServerCommand) => readonly Edit[] | string;
 
 /** Puts the recorder in front of the servers that a client starts. */
 export function install(
@@ -28,14 +27,13 @@ export function install(
   options: InstallOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const words = [
-    "record",
-    ...(options.db === undefined ? [] : ["--db", resolve(options.db)]),
-    "--",
-  ];
-  const rewrite: Rewrite = (_entry, command) =>
-    recorded(command) ? undefined : [...ownCommand(), ...words, ...command];
-  return rewriteAll(client, options, terminal, rewrite, "recorded already");
+  const database = options.db === undefined ? [] : ["--db", resolve(databasePath(options.db))];
+  const recorder = [...ownCommand(), "record", ...database];
+  return rewriteAll(client, options, terminal, (text, command) =>
+    findRecorder(command.words) === undefined
+      ? withRecorder(text, command, recorder)
+      : "recorded already",
+  );
 }
 
 /** Takes the recorder away again. */
@@ -44,98 +42,94 @@ export function uninstall(
   options: InstallOptions,
   terminal: Terminal,
 ): Promise<void> {
-  return rewriteAll(
-    client,
-    options,
-    terminal,
-    (_entry, command) => recorded(command),
-    "not recorded",
-  );
-}
-
-/** The command behind the recorder; nothing if there is no recorder in front. */
-function recorded(command: readonly string[]): readonly string[] | undefined {
-  const verb = command.indexOf("record");
-  const end = command.indexOf("--", verb);
-  const program = basename(command[verb - 1] ?? "").replace(/\.(?:exe|ts|js)$/, "");
-  return verb > 0 && end > verb && program === "toolmeter" ? command.slice(end + 1) : undefined;
+  return rewriteAll(client, options, terminal, (text, command) => {
+    const recorder = findRecorder(command.words);
+    if (recorder === undefined) return "not recorded";
+    if (recorder === "hidden") {
+      return "recorded in a way that only you can undo: edit its command";
+    }
+    if (recorder.end === command.words.length) return "records a URL, left alone";
+    return withoutRecorder(text, command, recorder);
+  });
 }
 
 async function rewriteAll(
   client: ClientName,
   options: InstallOptions,
   terminal: Terminal,
-  rewrite: Rewrite,
-  reason: string,
+  plan: Plan,
 ): Promise<void> {
   const { title, files, key } = locate(client);
-  const found = (options.config === undefined ? files : [options.config]).filter((file) =>
-    existsSync(file),
-  );
-  if (found.length === 0) {
-    throw new CommandError(
-      `Expected a configuration of ${title}, but there is none of ${files.join(", ")}. Name it: --config <file>`,
-    );
+  for (const file of findFiles(title, files, options.config)) {
+    const rewrite = (text: string) => rewritten(text, { file, key, names: options.server }, plan);
+    await rewriteFile(file, rewrite, options, terminal);
   }
-  for (const file of found) await rewriteFile(file, key, options, terminal, rewrite, reason);
 }
 
 async function rewriteFile(
   file: string,
-  key: string,
+  rewrite: (text: string) => Rewritten,
   options: InstallOptions,
   terminal: Terminal,
-  rewrite: Rewrite,
-  reason: string,
 ): Promise<void> {
-  const text = await readFile(file, "utf8");
-  const entries = listServers(text, key, file).filter(
-    ({ name }) => options.server === undefined || options.server.includes(name),
-  );
-  const changes: Change[] = [];
-  const lines = entries.map((entry) => {
-    const { name, project, command: before } = entry;
-    const label = project === undefined ? name : `${name} (${project})`;
-    if (!before)
-      return `  ${label}: at a URL, left alone (toolmeter record --http <url> records it)`;
-    const after = rewrite(entry, before);
-    if (!after) return `  ${label}: ${reason}`;
-    changes.push({ entry, before, after });
-    return `  ${label}\n    - ${shell(before)}\n    + ${shell(after)}`;
-  });
-  await terminal.out(`${file}\n${lines.length === 0 ? "  no servers" : lines.join("\n")}\n`);
-  if (changes.length === 0) return;
   if (options.dryRun) {
-    await terminal.out("Nothing was changed: --dry-run.\n");
+    const before = await readText(file);
+    const { report, after } = rewrite(before);
+    await terminal.out(report);
+    if (after !== before) await terminal.out("Nothing was changed: --dry-run.\n");
     return;
   }
-  const backup = await replace(file, text, withCommands(text, changes));
-  if (!options.quiet) terminal.err(`Changed. The file as it was: ${backup}. Restart the client.`);
+  let report = "";
+  const backup = await changeText(file, (text) => {
+    const result = rewrite(text);
+    ({ report } = result);
+    return result.after;
+  });
+  await terminal.out(report);
+  if (backup !== undefined && !options.quiet) {
+    terminal.err(`Changed. The file as it was: ${backup}. Restart the client.`);
+  }
 }
 
-/** Puts a text in a file's place, whole or not at all, and keeps the old one beside it. Returns where. */
-async function replace(file: string, before: string, after: string): Promise<string> {
-  // A link stays a link.
-  const target = await realpath(file);
-  const { mode } = await stat(target);
-  const backup = `${target}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}.backup`;
-  await copyFile(target, backup);
-  const part = `${target}.toolmeter.part`;
-  try {
-    await writeFile(part, after, { mode: mode & 0o777 });
-    if ((await readFile(target, "utf8")) !== before) {
+interface Rewritten {
+  readonly after: string;
+  /** Each server's command as it is in the text before and after. */
+  readonly report: string;
+}
+
+function rewritten(
+  text: string,
+  { file, key, names }: { file: string; key: string; names: readonly string[] | undefined },
+  plan: Plan,
+): Rewritten {
+  const servers = listServers(text, key, file);
+  const plans = servers.map(({ name, command, fault }) => {
+    if (names && !names.includes(name)) return undefined;
+    if (fault !== undefined) {
       throw new CommandError(
-        `Expected ${file} to stay as it was, but somebody changed it meanwhile. Try again.`,
+        `${file}: the server ${JSON.stringify(name)}: ${fault} Or name the others: --server <name...>. Nothing was changed.`,
       );
     }
-    await rename(part, target);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
-  return backup;
+    return command
+      ? plan(text, command)
+      : "at a URL, left alone (toolmeter record --http <url> records it)";
+  });
+  const after = edited(
+    text,
+    plans.flatMap((edits) => (typeof edits === "object" ? edits : [])),
+  );
+  const written = listServers(after, key, file);
+  const lines = servers.flatMap(({ name, project, command }, index) => {
+    const label = project === undefined ? name : `${name} (${project})`;
+    const edits = plans[index];
+    if (edits === undefined) return [];
+    if (typeof edits === "string") return [`  ${label}: ${edits}`];
+    return [`  ${label}`, `    - ${shell(command)}`, `    + ${shell(written[index]?.command)}`];
+  });
+  const none = names ? "  no such server" : "  no servers";
+  return { after, report: `${[file, ...(lines.length === 0 ? [none] : lines)].join("\n")}\n` };
 }
 
-function shell(command: readonly string[]): string {
-  return command.map((word) => Bun.$.escape(word)).join(" ");
+function shell(command: ServerCommand | undefined): string {
+  return (command?.words ?? []).map((word) => Bun.$.escape(word)).join(" ");
 }

@@ -1,25 +1,19 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { findRecorder, startsRecorder } from "../recorder-command.ts";
 
-/** Generations to look back: more than any chain of launchers has. */
-const MAX_GENERATIONS = 32;
-
 /**
  * Whether a recorder among this process's ancestors records the same stream, as when a recorded shell script starts
- * this one. The stream is the same if the ancestor's child still has our standard input or output. A recorded server
- * that starts servers of its own gives them other pipes: these are not recorded yet.
+ * this one. The stream is the same while the ancestor's child has our standard input or output. A recorded server that
+ * starts servers of its own gives them other pipes: nobody records these yet.
  *
  * Known on Linux only; elsewhere false.
  */
 export function isRecordedByAncestor(): boolean {
   if (process.platform !== "linux") return false;
   try {
-    let child = process.pid;
-    for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
-      const parent = parentOf(child);
-      if (parent <= 1) return false;
-      if (records(commandOf(parent)) && hasOurStream(child)) return true;
-      child = parent;
+    for (let child = process.pid; child > 1 && hasOurStream(child);) {
+      child = parentOf(child);
+      if (records(commandOf(child))) return true;
     }
   } catch {
     // An ancestor has ended, or is another user's.

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ownCommand } from "../../src/own-command.ts";
-import { findRecorder } from "../../src/recorder-command.ts";
+import { isRecordedByAncestor } from "../../src/record/ancestors.ts";
+import { findRecorder, startsRecorder } from "../../src/recorder-command.ts";
 
 const words = (line: string) => line.split(" ");
 
@@ -81,4 +82,14 @@ describe("findRecorder()", () => {
   ])("finds none in %p", (command) => {
     expect(findRecorder(command)).toBeUndefined();
   });
+});
+
+test("a command that shows a recorder starts one", () => {
+  expect(startsRecorder(["sh", "-c", "toolmeter record x"])).toBe(true);
+  expect(startsRecorder(["npx", "x"])).toBe(false);
+});
+
+// Processes that have one are in `integration/nesting.test.ts`.
+test("this process has no recorder among its ancestors", () => {
+  expect(isRecordedByAncestor()).toBe(false);
 });

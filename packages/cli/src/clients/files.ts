@@ -1,0 +1,139 @@
+import { constants, existsSync, statSync } from "node:fs";
+import {
+  type FileHandle,
+  access,
+  copyFile,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises";
+import { CommandError } from "../errors.ts";
+
+/** How long a change waits for others that change the same file, in milliseconds. */
+const WAIT_MS = 5_000;
+
+/** A part that is older was left behind by a process that was killed. In milliseconds. */
+const STALE_MS = 30_000;
+
+/** The configurations that exist among those of a client; or the one that is named, which has to. */
+export function findFiles(
+  title: string,
+  files: readonly string[],
+  named: string | undefined,
+): readonly string[] {
+  const found = (named === undefined ? files : [named]).filter((file) => existsSync(file));
+  if (found.length > 0) return found;
+  throw new CommandError(
+    named === undefined
+      ? `Expected a configuration of ${title}, but there is none of ${files.join(", ")}. Name it: --config <file>`
+      : `Expected a configuration of ${title}, but there is no file ${named}. Name one that exists: --config <file>`,
+  );
+}
+
+/**
+ * The text of a file, with its byte order mark.
+ * @throws CommandError if it is no file, may not be read, or is no UTF-8.
+ */
+export function readText(file: string): Promise<string> {
+  return explained(file, async () => {
+    // Reading from a pipe could wait for ever.
+    if (!(await stat(file)).isFile()) {
+      throw new CommandError(
+        `Expected a file, but ${file} is none. Name the configuration itself: --config <file>`,
+      );
+    }
+    const bytes = await readFile(file);
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      throw new CommandError(
+        `Expected text in UTF-8, but ${file} is in another encoding. Save it as UTF-8; nothing was changed.`,
+      );
+    }
+  });
+}
+
+/**
+ * Changes the text of a file, whole or not at all, one process at a time. Links stay links, and the file keeps its
+ * owner and permissions.
+ * @returns Where the file as it was is kept; nothing if `change` changes nothing.
+ * @throws CommandError if the file may not be changed; it is then as it was.
+ */
+export async function changeText(
+  file: string,
+  change: (text: string) => string,
+): Promise<string | undefined> {
+  const first = await readText(file);
+  if (change(first) === first) return undefined;
+  return explained(file, async () => {
+    const target = await realpath(file);
+    const { mode, uid, gid } = await stat(target);
+    if ((mode & 0o222) === 0) {
+      throw new CommandError(
+        `Expected to change ${file}, but it is read-only. Allow it (chmod u+w ${Bun.$.escape(target)}), or change it where it comes from; nothing was changed.`,
+      );
+    }
+    await access(target, constants.W_OK);
+    const part = `${target}.toolmeter.part`;
+    await using handle = await openAlone(part, file);
+    try {
+      const before = await readText(target);
+      const after = change(before);
+      if (after === before) return undefined;
+      await handle.writeFile(after);
+      // Root's files are root's, unless it says otherwise.
+      if (process.getuid?.() === 0) await handle.chown(uid, gid);
+      await handle.chmod(mode & 0o7777);
+      await handle.sync();
+      const backup = `${target}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}.backup`;
+      await copyFile(target, backup, constants.COPYFILE_EXCL);
+      if ((await readText(target)) !== before) {
+        throw new CommandError(
+          `Expected ${file} to stay as it was, but its client or an editor changed it meanwhile. Try again.`,
+        );
+      }
+      await rename(part, target);
+      return backup;
+    } finally {
+      await rm(part, { force: true });
+    }
+  });
+}
+
+/** Opens a file that must not exist: of several processes one has it, the others wait. */
+async function openAlone(part: string, file: string): Promise<FileHandle> {
+  const deadline = performance.now() + WAIT_MS;
+  while (performance.now() < deadline) {
+    try {
+      return await open(part, "wx", 0o600);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+    const modifiedAt = statSync(part, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - modifiedAt > STALE_MS) await rm(part, { force: true });
+    else await Bun.sleep(10);
+  }
+  throw new CommandError(
+    `Expected to change ${file}, but another process is changing it. Try again, or remove ${part} if there is none.`,
+  );
+}
+
+/** Tells what the system refuses. */
+async function explained<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const code = codeOf(error) ?? String(error);
+    throw new CommandError(
+      `Expected to read and change ${file}, but the system refused (${code}). Check the permissions of the file and its directory, and the space on its disk; nothing was changed.`,
+    );
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
