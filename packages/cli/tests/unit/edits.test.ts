@@ -113,7 +113,7 @@ test("any configuration: the recorder is in front of every command, and taken ou
     }),
     { numRuns: 100 * Number(process.env["TOOLMETER_ROUNDS"] ?? 1) },
   );
-});
+}, 120_000);
 
 test.each([
   // As it is in the README.
