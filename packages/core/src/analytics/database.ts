@@ -81,7 +81,7 @@ function openSound(file: string, timeoutMs: number, logger: Logger): Connection 
     warn(
       `Expected a sound database, but ${file} is damaged. It is now ${aside}, with all its data; a new one is begun.`,
     );
-    return openConnection(file, timeoutMs);
+    return openConnection(file, timeoutMs, warn);
   }
 }
 
