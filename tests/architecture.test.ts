@@ -13,6 +13,7 @@ const transpiler = new Bun.Transpiler({ loader: "ts" });
  */
 const ROOMS: Record<string, readonly string[]> = {
   "batcher.ts": [],
+  "bounded-copy.ts": ["bun:jsc", "node:util"],
   "busy.ts": ["./errors.ts"],
   "config.ts": ["./environment.ts", "./logger.ts"],
   "connection.ts": [
@@ -65,7 +66,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   "journal-follower.ts": ["./record.ts", "./segments.ts", "node:fs"],
   "journal.ts": ["./lock.ts", "node:fs", "node:path"],
-  "json.ts": ["./errors.ts"],
+  "json.ts": ["./bounded-copy.ts", "./errors.ts"],
   "line-writer.ts": ["./record.ts"],
   "lock.ts": ["./errors.ts", "bun:sqlite", "node:fs"],
   "logger.ts": [],

@@ -130,10 +130,17 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
   return new AnalyticsError(code, path, `${hint} (${detail}).`, { cause: error });
 }
 
-/** The message of anything that can be thrown; never throws itself. */
+/** Longest message of an error, in characters: one that quotes its input may be of any size. */
+const MAX_MESSAGE_LENGTH = 8_192;
+
+/** The message of anything that can be thrown, cut at 8,192 characters; never throws itself. */
 export function errorMessage(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error);
+    const message: unknown = error instanceof Error ? error.message : error;
+    if (typeof message === "symbol")
+      return `Symbol(${message.description?.slice(0, MAX_MESSAGE_LENGTH) ?? ""})`;
+    if (typeof message === "bigint") return "a bigint";
+    return String(message).slice(0, MAX_MESSAGE_LENGTH);
   } catch {
     return "an error that cannot be shown as text";
   }

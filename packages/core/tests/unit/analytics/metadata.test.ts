@@ -200,14 +200,17 @@ describe("toToolCallRow()", () => {
     );
     expect(row.arguments).toBe("1");
     expect(JSON.parse(row.result ?? "")).toEqual({
-      $truncated: `"${"x".repeat(999)}`,
+      $truncated: expect.stringMatching(/^"x{900,}$/),
       length: 2_002,
     });
     expect(JSON.parse(row.attributes ?? "")).toMatchObject({
       $truncated: expect.stringMatching(/^\{"a":"x+$/),
       length: 20_008,
     });
-    expect(row.attributes?.length).toBeWithin(MAX_ATTRIBUTES_LENGTH, MAX_ATTRIBUTES_LENGTH + 60);
+    expect(row.attributes?.length).toBeWithin(
+      MAX_ATTRIBUTES_LENGTH - 60,
+      MAX_ATTRIBUTES_LENGTH + 1,
+    );
   });
 
   test("ignores unknown keys", () => {

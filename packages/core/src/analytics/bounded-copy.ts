@@ -1,0 +1,266 @@
+import { estimateShallowMemoryUsageOf, isRope } from "bun:jsc";
+import { types } from "node:util";
+
+const {
+  isAnyArrayBuffer,
+  isBooleanObject,
+  isBoxedPrimitive,
+  isNumberObject,
+  isProxy,
+  isSharedArrayBuffer,
+  isStringObject,
+} = types;
+
+/** SQLite's JSON functions refuse text that is nested deeper (https://sqlite.org/json1.html). */
+const MAX_DEPTH = 1_000;
+
+/** A wider object is not read: the engine collects all its names before it gives the first, 0.2 µs each. */
+const MAX_PROPERTIES = 16_384;
+
+const TOO_WIDE = `an object of more than ${MAX_PROPERTIES} properties`;
+
+const MAX_PROTOTYPES = 100;
+
+/** A small object in the engine's estimate of its memory, which grows by one or more with each further name. */
+const SMALL_OBJECT = 64;
+
+/** A larger bigint is not read: the time to write it in decimal is quadratic in its length. */
+const MAX_BIGINT = 10n ** 1_000n;
+
+/** A longer text that was concatenated is not cut: the engine joins all its parts first, up to 15 ns a character. */
+const MAX_JOINED_LENGTH = 131_072;
+
+/** The work that a copy may take. */
+export interface CopyLimits {
+  /** Values visited, including those that JSON leaves out. */
+  readonly nodes: number;
+  /** Characters of JSON text copied, escapes not counted. */
+  readonly characters: number;
+}
+
+export interface BoundedCopy {
+  /** Arrays, primitives and objects without prototype. `undefined` if JSON has no text for the value. */
+  readonly value: unknown;
+  /** Length of its JSON text in characters, escapes not counted; a lower bound unless `isWhole`. */
+  readonly length: number;
+  /** False if a limit was reached; `value` is then the beginning. */
+  readonly isWhole: boolean;
+}
+
+type Properties = Readonly<Record<string, unknown>>;
+
+/**
+ * Copies what `JSON.stringify` would write of a value, as plain data, and stops at the limits.
+ *
+ * A bigint becomes its decimal text. Binary data, and the numbers that `Buffer.toJSON` makes of it, becomes
+ * `{"$bytes": <size>, "type": <class>}`. What has no bounded cost (a proxy, an object of more than 16,384 properties,
+ * a bigint of more than 1,000 digits) becomes `{"$unserializable": <reason>}`.
+ *
+ * Getters and `toJSON` run once per visit. They are the host's code, so their own time has no limit.
+ *
+ * Throws on a cycle, on more than 1,000 levels, and whatever getters and `toJSON` throw.
+ */
+export function boundedCopy(value: unknown, limits: CopyLimits): BoundedCopy {
+  const copier = new Copier(limits);
+  const copy = copier.copy("", value);
+  return { value: copy, length: copier.length, isWhole: !copier.isStopped };
+}
+
+class Copier {
+  readonly #limits: CopyLimits;
+  /** The objects that contain the value at hand. */
+  readonly #path: object[] = [];
+  #nodes = 0;
+  length = 0;
+  isStopped = false;
+
+  constructor(limits: CopyLimits) {
+    this.#limits = limits;
+  }
+
+  copy(key: string | number, value: unknown): unknown {
+    this.#visit(1);
+    if (this.isStopped) return undefined;
+    if (typeof value === "object" && value !== null) {
+      return this.#opaque(value) ?? this.#json(key, value);
+    }
+    if (typeof value === "function") return isProxy(value) ? undefined : this.#json(key, value);
+    return this.#primitive(value);
+  }
+
+  #visit(nodes: number): void {
+    this.#nodes += nodes;
+    if (this.#nodes > this.#limits.nodes) this.#stop();
+  }
+
+  #write<Value>(value: Value, length: number): Value {
+    this.length += length;
+    if (this.length > this.#limits.characters) this.#stop();
+    return value;
+  }
+
+  #stop(): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    // A walk that has entered a cycle never leaves it, so a look at the end is enough.
+    if (this.#isInCycle) throw new TypeError("a cyclic structure");
+  }
+
+  get #isInCycle(): boolean {
+    return new Set(this.#path).size < this.#path.length;
+  }
+
+  #primitive(value: unknown): unknown {
+    switch (typeof value) {
+      case "string":
+        return this.#text(value);
+      case "number":
+        return this.#write(value, Number.isFinite(value) ? String(value).length : 4);
+      case "boolean":
+        return this.#write(value, value ? 4 : 5);
+      case "bigint":
+        return this.#bigint(value);
+      case "object":
+        return this.#write(null, 4);
+      default:
+        return undefined;
+    }
+  }
+
+  #text(text: string): unknown {
+    const room = this.#limits.characters - this.length;
+    if (text.length <= room) return this.#write(text, text.length + 2);
+    if (text.length > MAX_JOINED_LENGTH && isRope(text))
+      return this.#unread(`a concatenated text of ${text.length} characters`);
+    return this.#write(text.slice(0, Math.max(0, room)), text.length + 2);
+  }
+
+  #bigint(value: bigint): unknown {
+    return value < MAX_BIGINT && value > -MAX_BIGINT
+      ? this.#text(String(value))
+      : this.#unread("a bigint of more than 1000 digits");
+  }
+
+  #unread(reason: string): Properties {
+    return this.#write({ $unserializable: reason }, 22 + reason.length);
+  }
+
+  #binary(type: string, size: number): Properties {
+    return this.#write({ $bytes: size, type }, 21 + String(size).length + type.length);
+  }
+
+  /** What stands for an object that is not looked into. */
+  #opaque(value: object): Properties | undefined {
+    // Throws for a revoked proxy; of others it runs no code.
+    const isArray = Array.isArray(value);
+    if (isProxy(value)) return this.#unread("a proxy");
+    if (isArray || !isBinary(value)) return undefined;
+    return value instanceof Blob
+      ? this.#binary("Blob", value.size)
+      : this.#binary(binaryClass(value), value.byteLength);
+  }
+
+  /** The value as its `toJSON` has it; the result is not asked again. */
+  #json(key: string | number, value: object): unknown {
+    const toJson: unknown = Reflect.get(value, "toJSON");
+    if (typeof toJson !== "function") return this.#container(value);
+    const json: unknown = Reflect.apply(toJson, value, [String(key)]);
+    if (typeof json !== "object" || json === null) return this.#primitive(json);
+    return this.#opaque(json) ?? this.#container(json);
+  }
+
+  #container(value: object): unknown {
+    if (typeof value === "function") return undefined;
+    if (isBoxedPrimitive(value)) return this.#primitive(unboxed(value));
+    if (this.#path.length === MAX_DEPTH) {
+      this.#stop();
+      throw new RangeError(`more than ${MAX_DEPTH} levels deep`);
+    }
+    this.#path.push(value);
+    this.#write(undefined, 2);
+    const copy = Array.isArray(value) ? this.#array(value) : this.#properties(value);
+    this.#path.pop();
+    return copy;
+  }
+
+  #array(source: readonly unknown[]): unknown[] {
+    const copy: unknown[] = [];
+    const { length } = source;
+    for (let i = 0; i < length && !this.isStopped; i++) {
+      if (i > 0) this.#write(undefined, 1);
+      const part = this.copy(i, source[i]);
+      if (part === undefined && this.isStopped) break;
+      copy.push(part === undefined ? this.#write(null, 4) : part);
+    }
+    return copy;
+  }
+
+  #properties(source: object): unknown {
+    const obstacle = obstacleIn(source);
+    if (obstacle !== undefined) return this.#unread(obstacle);
+    const copy: Record<string, unknown> = Object.create(null);
+    let visited = 0;
+    let written = 0;
+    let bytes: number | undefined;
+    for (const key in source) {
+      if (this.isStopped) break;
+      visited += 1;
+      if (!Object.hasOwn(source, key)) {
+        this.#visit(1);
+        continue;
+      }
+      const value: unknown = Reflect.get(source, key);
+      const name = key.length + (written === 0 ? 3 : 4);
+      this.#write(undefined, name);
+      const isBytes = written === 1 && isBufferData(copy, key, value);
+      if (isBytes) bytes = value.length;
+      const part = isBytes ? this.#binary("Buffer", value.length) : this.copy(key, value);
+      if (part !== undefined) {
+        copy[key] = part;
+        written += 1;
+      } else if (!this.isStopped) this.length -= name;
+    }
+    // Names that are not enumerable take the engine as long.
+    this.#visit(Math.max(0, estimateShallowMemoryUsageOf(source) - SMALL_OBJECT - visited));
+    return bytes !== undefined && written === 2 ? { $bytes: bytes, type: "Buffer" } : copy;
+  }
+}
+
+/** Why the names of an object cannot be listed at bounded cost. */
+function obstacleIn(source: object): string | undefined {
+  if (estimateShallowMemoryUsageOf(source) > MAX_PROPERTIES) return TOO_WIDE;
+  let inherited: object | null = Object.getPrototypeOf(source);
+  for (let level = 0; inherited !== null && inherited !== Object.prototype; level++) {
+    // `for … in` lists what is inherited, too.
+    if (isProxy(inherited)) return "an object that inherits from a proxy";
+    if (level > MAX_PROTOTYPES || estimateShallowMemoryUsageOf(inherited) > MAX_PROPERTIES)
+      return TOO_WIDE;
+    inherited = Object.getPrototypeOf(inherited);
+  }
+  return undefined;
+}
+
+function isBinary(value: object): value is ArrayBufferLike | ArrayBufferView | Blob {
+  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob;
+}
+
+/** From internal slots: what the value itself says may be anything. */
+function binaryClass(value: ArrayBufferLike | ArrayBufferView): string {
+  if (Buffer.isBuffer(value)) return "Buffer";
+  if (!ArrayBuffer.isView(value)) {
+    return isSharedArrayBuffer(value) ? "SharedArrayBuffer" : "ArrayBuffer";
+  }
+  const typedArray: object = Object.getPrototypeOf(Uint8Array.prototype);
+  return String(Reflect.get(typedArray, Symbol.toStringTag, value) ?? "DataView");
+}
+
+/** What `Buffer.toJSON` returns: `{"type":"Buffer","data":[…]}`. */
+function isBufferData(copy: Properties, key: string, value: unknown): value is readonly unknown[] {
+  return key === "data" && copy["type"] === "Buffer" && Array.isArray(value) && !isProxy(value);
+}
+
+function unboxed(value: object): unknown {
+  if (isNumberObject(value)) return Number(value);
+  if (isStringObject(value)) return String(value);
+  return isBooleanObject(value) ? Boolean.prototype.valueOf.call(value) : value.valueOf();
+}
