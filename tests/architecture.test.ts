@@ -13,7 +13,8 @@ const transpiler = new Bun.Transpiler({ loader: "ts" });
  */
 const ROOMS: Record<string, readonly string[]> = {
   "batcher.ts": [],
-  "bounded-copy.ts": ["bun:jsc", "node:util"],
+  "beginning.ts": ["bun:jsc"],
+  "bounded-copy.ts": ["./beginning.ts", "bun:jsc", "node:util/types"],
   "busy.ts": ["./errors.ts"],
   "config.ts": ["./environment.ts", "./logger.ts"],
   "connection.ts": [
@@ -71,7 +72,15 @@ const ROOMS: Record<string, readonly string[]> = {
   "lock.ts": ["./errors.ts", "bun:sqlite", "node:fs"],
   "logger.ts": [],
   "merge.ts": ["./busy.ts", "./errors.ts", "./reader.ts", "./schema.ts", "drizzle-orm"],
-  "metadata.ts": ["./json.ts", "./row.ts", "./vocabulary.ts", "zod"],
+  "metadata.ts": [
+    "./bounded-copy.ts",
+    "./errors.ts",
+    "./json.ts",
+    "./row.ts",
+    "./vocabulary.ts",
+    "node:util/types",
+    "zod",
+  ],
   "meter.ts": ["node:perf_hooks"],
   "migrations.ts": ["./errors.ts", "./migrations.gen.ts"],
   "pipeline.ts": [
@@ -113,7 +122,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "repair.ts": ["./errors.ts", "./journal.ts", "./lock.ts", "bun:sqlite", "node:fs", "node:path"],
   "reporter.ts": ["./errors.ts"],
   "retention.ts": [],
-  "row.ts": [],
+  "row.ts": ["./beginning.ts"],
   "schema.ts": ["./vocabulary.ts", "drizzle-orm", "drizzle-orm/sqlite-core"],
   "segments.ts": ["./journal.ts", "./record.ts", "node:fs", "node:path"],
   "stats.ts": [],
@@ -244,6 +253,7 @@ describe("packages/core", () => {
     };
     follow("queries/index.ts");
     expect([...loaded].filter((path) => !/\.(?:ts|sql)$/.test(path)).toSorted()).toEqual([
+      "bun:jsc",
       "bun:sqlite",
       "node:fs",
       "node:os",

@@ -1,7 +1,5 @@
-import { estimateShallowMemoryUsageOf, isRope } from "bun:jsc";
-import { types } from "node:util";
-
-const {
+import { estimateShallowMemoryUsageOf } from "bun:jsc";
+import {
   isAnyArrayBuffer,
   isBooleanObject,
   isBoxedPrimitive,
@@ -9,7 +7,8 @@ const {
   isProxy,
   isSharedArrayBuffer,
   isStringObject,
-} = types;
+} from "node:util/types";
+import { isCostlyToCut } from "./beginning.ts";
 
 /** SQLite's JSON functions refuse text that is nested deeper (https://sqlite.org/json1.html). */
 const MAX_DEPTH = 1_000;
@@ -26,9 +25,6 @@ const SMALL_OBJECT = 64;
 
 /** A larger bigint is not read: the time to write it in decimal is quadratic in its length. */
 const MAX_BIGINT = 10n ** 1_000n;
-
-/** A longer text that was concatenated is not cut: the engine joins all its parts first, up to 15 ns a character. */
-const MAX_JOINED_LENGTH = 131_072;
 
 /** The work that a copy may take. */
 export interface CopyLimits {
@@ -130,7 +126,7 @@ class Copier {
   #text(text: string): unknown {
     const room = this.#limits.characters - this.length;
     if (text.length <= room) return this.#write(text, text.length + 2);
-    if (text.length > MAX_JOINED_LENGTH && isRope(text))
+    if (isCostlyToCut(text))
       return this.#unread(`a concatenated text of ${text.length} characters`);
     return this.#write(text.slice(0, Math.max(0, room)), text.length + 2);
   }

@@ -1,5 +1,11 @@
 import type { ResolvedConfig } from "./config.ts";
-import { type ToolCallMetadata, toEndedCall, toOutcome, toStartDetails } from "./metadata.ts";
+import {
+  type ToolCallMetadata,
+  knownFields,
+  toEndedCall,
+  toOutcome,
+  toStartDetails,
+} from "./metadata.ts";
 import { encodeCall } from "./record.ts";
 import type { CallDetails } from "./row.ts";
 
@@ -85,7 +91,9 @@ export class CallsInFlight {
         isOver = true;
         const durationMs = performance.now() - since;
         const isLater = typeof details === "function";
-        const say = isLater ? details : () => ({ ...this.#ask(more), ...details });
+        const say = isLater
+          ? details
+          : () => ({ ...knownFields(this.#ask(more)), ...knownFields(details) });
         const end = () => {
           call ??= this.#describe(metadata, recordedAt, since);
           if (call) this.#end(handle.id, call, durationMs, say);
@@ -130,7 +138,7 @@ export class CallsInFlight {
     since: number,
   ): InFlight | undefined {
     try {
-      const said = typeof metadata === "function" ? metadata() : metadata;
+      const said = knownFields(typeof metadata === "function" ? metadata() : metadata);
       const details = toStartDetails(said, recordedAt, this.#config);
       if (details.sessionId) this.#observer.sawSession();
       const { arguments: _input, result: _result, attributes: _attributes, ...others } = said;
@@ -183,7 +191,12 @@ export class CallsInFlight {
     const begunAt = Bun.nanoseconds();
     let line: string | undefined;
     try {
-      const call = toEndedCall(metadata, details, { durationMs, ...end() }, this.#config);
+      const call = toEndedCall(
+        metadata,
+        details,
+        { durationMs, ...knownFields(end()) },
+        this.#config,
+      );
       line = encodeCall(id, recordedAt, call);
     } catch (error) {
       this.#observer.refuse("the end of a tool call", error);

@@ -1,7 +1,15 @@
+import { isProxy } from "node:util/types";
 import { z, ZodError } from "zod";
+import { boundedCopy } from "./bounded-copy.ts";
+import { errorMessage as messageOf } from "./errors.ts";
 import { toJsonText } from "./json.ts";
 import { type CallDetails, MAX_NAME_LENGTH, type SessionStart, cut, name } from "./row.ts";
-import { CONTENT_TYPES, SESSION_KINDS, TOOL_CALL_STATUSES } from "./vocabulary.ts";
+import {
+  CONTENT_TYPES,
+  type ContentType,
+  SESSION_KINDS,
+  TOOL_CALL_STATUSES,
+} from "./vocabulary.ts";
 
 /** Longest stored JSON text of a tool's definition, in UTF-16 code units. */
 const MAX_DEFINITION_LENGTH = 65_536;
@@ -11,9 +19,27 @@ export const MAX_ATTRIBUTES_LENGTH = 16_384;
 
 const count = z.int().min(0).optional();
 const label = z.string().optional();
-const attributes = z.record(z.string(), z.unknown()).optional();
+/** Not `z.record`, which copies every property, however many there are. */
+const attributes = z
+  .custom<Record<string, unknown>>(isProperties, "Invalid input: expected an object of properties")
+  .optional();
 /** Up to the end of the year 9999, the last that SQLite's date functions know. */
 const startedAt = z.number().min(0).max(253_402_300_799_999).optional();
+
+const outputContentTypes = z
+  .custom<Partial<Record<ContentType, number>>>()
+  .transform((types) => boundedCopy(types, { nodes: 32, characters: 1_024 }).value)
+  .pipe(z.partialRecord(z.enum(CONTENT_TYPES), z.int().min(0)))
+  .optional();
+
+/** Definitions that one start of a session can name; more can follow in another. */
+const MAX_DEFINITIONS = 1_000;
+
+const definitionHashes = z
+  .custom<readonly string[]>()
+  .transform((hashes) => (Array.isArray(hashes) ? hashes.slice(0, MAX_DEFINITIONS) : hashes))
+  .pipe(z.array(z.string().min(1)))
+  .optional();
 
 const partyFields = {
   clientName: label,
@@ -48,7 +74,7 @@ export const toolCallMetadataSchema = z.object({
   /** How the tokens were counted or estimated. */
   tokenMethod: label,
   /** How many blocks of each type the result has. */
-  outputContentTypes: z.partialRecord(z.enum(CONTENT_TYPES), z.int().min(0)).optional(),
+  outputContentTypes,
   cacheHit: z.boolean().optional(),
   /** Equal for equal arguments; it should not let anybody guess them. */
   argumentHash: label,
@@ -95,8 +121,8 @@ export const sessionDetailsSchema = z.object({
   kind: z.enum(SESSION_KINDS).optional(),
   ...partyFields,
   attributes,
-  /** The hashes of the tool definitions that its client was given; more may follow. */
-  definitionHashes: z.array(z.string().min(1)).optional(),
+  /** The hashes of the tool definitions that its client was given, the first 1,000 of them; more may follow. */
+  definitionHashes,
 });
 
 /** What a caller says of a tool's definition. */
@@ -163,13 +189,14 @@ export function toCallDetails<Call extends Payloads>(
  * Throws if the call has no tool.
  */
 export function toStartDetails(
-  call: Omit<ToolCallMetadata, "durationMs">,
+  call: Partial<ToolCallMetadata>,
   recordedAt: number,
   policy: PayloadPolicy,
 ): CallDetails {
-  const { toolName, requestId, startedAt: begunAt } = call;
-  // Only to say what is wrong: to ask the schema takes time.
-  if (typeof toolName !== "string" || toolName === "") calledToolSchema.parse(call);
+  const { requestId, startedAt: begunAt } = call;
+  const isNamed = typeof call.toolName === "string" && call.toolName !== "";
+  // The schema only says what is wrong: it takes time.
+  const { toolName = "" } = isNamed ? call : calledToolSchema.parse(call);
   const isId = typeof requestId === "string" || Number.isFinite(requestId);
   const isTime = begunAt !== undefined && startedAt.safeParse(begunAt).success;
   const details: { -readonly [Key in keyof CallDetails]: CallDetails[Key] } = {
@@ -203,19 +230,14 @@ export function toOutcome({
   };
 }
 
-/** A call as its start and its end say it, the later word over the earlier, validated. */
+/** A call as the known fields of its start and its end say it, the later word over the earlier, validated. */
 export function toEndedCall(
   started: Partial<ToolCallMetadata>,
   kept: CallDetails,
   end: Partial<ToolCallMetadata>,
   policy: PayloadPolicy,
 ): CallDetails {
-  const said = Object.entries(end).filter(([, value]) => value !== undefined);
-  const call = toolCallMetadataSchema.parse({
-    ...started,
-    startedAt: kept.startedAt,
-    ...Object.fromEntries(said),
-  });
+  const call = toolCallMetadataSchema.parse({ ...started, startedAt: kept.startedAt, ...end });
   const { arguments: input, result, attributes: others, ...details } = toCallDetails(call, policy);
   return {
     ...details,
@@ -223,6 +245,28 @@ export function toEndedCall(
     result: result ?? kept.result,
     attributes: others ?? kept.attributes,
   };
+}
+
+const FIELDS = toolCallMetadataSchema.keyof().options;
+
+/** The fields that a call has, each read once, undefined ones left out: of others there may be a million. */
+export function knownFields(said: Partial<ToolCallMetadata> | null): Partial<ToolCallMetadata> {
+  const known: Partial<ToolCallMetadata> = {};
+  if (said === null) return known;
+  for (const key of FIELDS) {
+    const value: unknown = said[key];
+    if (value !== undefined) Reflect.set(known, key, value);
+  }
+  return known;
+}
+
+/** An object of no class; a proxy is let through, because `toJsonText` does not look into it. */
+function isProperties(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (isProxy(value)) return true;
+  if (Array.isArray(value)) return false;
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function hasNoPayloads<Call extends Payloads>(
@@ -306,11 +350,12 @@ function toPartyColumns(parties: Parties) {
   };
 }
 
-/** What zod found wrong, in lines for people; any other error as it is. Even to look at one may throw. */
-export function explainRefusal(error: unknown): unknown {
+/** What zod found wrong, in lines for people; of any other error its message. Never throws. */
+export function explainRefusal(error: unknown): string {
   try {
-    return error instanceof ZodError ? z.prettifyError(error) : error;
+    if (error instanceof ZodError) return z.prettifyError(error);
   } catch {
-    return error;
+    // Even to look at an error may throw.
   }
+  return messageOf(error);
 }

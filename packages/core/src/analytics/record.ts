@@ -4,6 +4,7 @@ import {
   type SessionStart,
   type ToolCallRow,
   cutTexts,
+  hasLongText,
   toToolCallRow,
 } from "./row.ts";
 import type { RecorderHealth as RecorderHealthColumns } from "./schema.ts";
@@ -49,9 +50,6 @@ const KINDS: readonly string[] = [
   "recorder_health",
 ] satisfies readonly Line["kind"][];
 
-/** A call's line above this length may hold a text that is longer than is stored of it. */
-const MAX_PLAIN_LENGTH = 4_096;
-
 /**
  * A call as one line of JSON, the line's end included: in the journal, in the queue, to the worker.
  *
@@ -68,8 +66,8 @@ export function encodeCall(id: string, recordedAt: number, call: CallDetails): s
     if (attributes !== undefined) payloads += `,"attributes":${attributes}`;
     plain = { ...call, arguments: undefined, result: undefined, attributes: undefined };
   }
-  let text = JSON.stringify(plain);
-  if (text.length > MAX_PLAIN_LENGTH) text = JSON.stringify(cutTexts(plain));
+  // Before it is copied: a text may be of any length.
+  const text = JSON.stringify(hasLongText(plain) ? cutTexts(plain) : plain);
   return `{"kind":"tool_call","id":"${id}","recordedAt":${recordedAt},"call":${text}${payloads}}\n`;
 }
 

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { beginningOf } from "./beginning.ts";
 import type { toolCallMetadataSchema } from "./metadata.ts";
 import type { Session, ToolCall } from "./schema.ts";
 
@@ -74,6 +75,13 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
   };
 }
 
+/** Whether any text may be longer than is stored of it. */
+export function hasLongText(call: CallDetails): boolean {
+  return Object.values(call).some(
+    (value) => typeof value === "string" && value.length > MAX_NAME_LENGTH,
+  );
+}
+
 /** The call with no text longer than is stored of it, so that nothing longer is kept on the way. */
 export function cutTexts(call: CallDetails): CallDetails {
   const texts = Object.entries(call).map(([key, value]) => {
@@ -98,6 +106,6 @@ const SUSPECT = /[\0\ud800-\udfff]/;
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength && !SUSPECT.test(text)) return text;
   // By way of bytes: a slice alone would keep the whole of a huge text in memory.
-  const copy = Buffer.from(text.slice(0, maxLength)).toString();
+  const copy = Buffer.from(beginningOf(text, maxLength)).toString();
   return copy.replaceAll("\0", "\ufffd");
 }
