@@ -157,9 +157,10 @@ const MCP_ROOMS: Record<string, readonly string[]> = {
     "./identity.ts",
     "./message.ts",
     "./outcome.ts",
+    "./readable.ts",
     "./size.ts",
   ],
-  "definition.ts": ["./fingerprint.ts", "./message.ts", "./size.ts"],
+  "definition.ts": ["./fingerprint.ts", "./message.ts", "./readable.ts", "./size.ts"],
   "fingerprint.ts": ["./message.ts"],
   "identity.ts": ["./message.ts"],
   "index.ts": ["./connection.ts", "./instrument.ts", "./instrumentation.ts", "./lines.ts"],
@@ -173,12 +174,13 @@ const MCP_ROOMS: Record<string, readonly string[]> = {
   ],
   "instrumentation.ts": ["./connection.ts", "./recorder.ts", "./service.ts", "@toolmeter/core"],
   "lines.ts": [],
-  "message.ts": [],
+  "message.ts": ["@toolmeter/core/beginning"],
   "outcome.ts": ["./message.ts"],
-  "payload.ts": ["./message.ts"],
+  "payload.ts": ["./message.ts", "./readable.ts"],
+  "readable.ts": ["@toolmeter/core/bounded-copy"],
   "recorder.ts": ["./definition.ts", "./message.ts", "./payload.ts"],
   "service.ts": ["@toolmeter/core"],
-  "size.ts": ["./message.ts", "@toolmeter/core"],
+  "size.ts": ["./message.ts", "./readable.ts", "@toolmeter/core", "@toolmeter/core/beginning"],
   "stand-back.ts": [],
   "tap.ts": [],
   "target.ts": ["./identity.ts", "./message.ts"],
@@ -293,7 +295,11 @@ describe("packages/mcp", () => {
 
   test("imports no SDK, not even a type: targets are known by their shape", () => {
     const named = mcp.flatMap(namedModules).filter((name) => !isOurs(name));
-    expect([...new Set(named)]).toEqual(["@toolmeter/core"]);
+    expect([...new Set(named)].toSorted()).toEqual([
+      "@toolmeter/core",
+      "@toolmeter/core/beginning",
+      "@toolmeter/core/bounded-copy",
+    ]);
   });
 });
 

@@ -1,4 +1,10 @@
-import type { SessionDetails, ToolCallHandle, ToolCallStart } from "@toolmeter/core";
+import type {
+  SessionDetails,
+  ToolCallHandle,
+  ToolCallStart,
+  ToolDefinition,
+} from "@toolmeter/core";
+import type { BoundedCopy } from "@toolmeter/core/bounded-copy";
 import { hashOfShape, hashOfValue } from "./fingerprint.ts";
 import {
   type HeaderReader,
@@ -15,7 +21,9 @@ import {
   type RequestId,
   isObject,
   isRequestId,
+  keyOfText,
   objectAt,
+  shortTextAt,
   textAt,
 } from "./message.ts";
 import {
@@ -26,8 +34,9 @@ import {
   outcomeOfResult,
   type Outcome,
 } from "./outcome.ts";
+import { readable } from "./readable.ts";
 import type { Recorder } from "./recorder.ts";
-import { TOKEN_METHOD, sizeOfResult, sizeOfText } from "./size.ts";
+import { TOKEN_METHOD, sizeOfLength, sizeOfResult, sizeOfText } from "./size.ts";
 
 /** What a connection cannot read off its messages. */
 export interface ConnectionContext {
@@ -62,6 +71,15 @@ const FOLLOWED: ReadonlySet<unknown> = new Set([
   "tools/call",
   "tools/list",
 ]);
+
+/** Tools of one listing that are read. */
+const MAX_TOOLS = 1_000;
+
+/** Characters of definitions that are read before the event loop has its turn. */
+const MAX_LISTED = 262_144;
+
+/** Characters of arguments that are read. */
+const MAX_ARGUMENTS = 262_144;
 
 /** Requests whose call is recorded: a message that passes two taps is one call. */
 const observed = new WeakSet<object>();
@@ -124,7 +142,7 @@ export class Connection {
     message: JsonObject,
     header: HeaderReader | undefined,
   ): void {
-    if (!FOLLOWED.has(method) || this.#pending.size >= MAX_PENDING) return;
+    if (!FOLLOWED.has(keyOfText(method)) || this.#pending.size >= MAX_PENDING) return;
     const params = objectAt(message, "params");
     if (method === "initialize") {
       this.#identity = { ...this.#identity, ...identityOfInitialize(params) };
@@ -177,8 +195,23 @@ export class Connection {
   }
 
   #onListed(result: JsonObject): void {
-    const tools = Array.isArray(result["tools"]) ? result["tools"].filter(isObject) : [];
-    const listed = this.#recorder.sawTools(tools);
+    const tools = Array.isArray(result["tools"]) ? result["tools"].slice(0, MAX_TOOLS) : [];
+    this.#learnTools(tools.filter(isObject));
+  }
+
+  /** Reads a part of a long listing now, and the rest when others had their turn. */
+  #learnTools(tools: readonly JsonObject[]): void {
+    const listed: ToolDefinition[] = [];
+    let next = 0;
+    for (let bytes = 0; next < tools.length && bytes < MAX_LISTED; next++) {
+      const definitions = this.#recorder.sawTools(tools.slice(next, next + 1));
+      for (const definition of definitions) bytes += definition.bytes;
+      listed.push(...definitions);
+    }
+    if (next < tools.length) {
+      const rest = tools.slice(next);
+      setImmediate(() => this.#recorder.guard(() => this.#learnTools(rest))).unref();
+    }
     for (const { toolName, hash } of listed) this.#definitions.set(toolName, hash);
     if (this.#session === undefined || listed.length === 0) return;
     const definitionHashes = listed.map(({ hash }) => hash);
@@ -195,7 +228,7 @@ export class Connection {
     const { telemetry } = this.#recorder;
     if (!telemetry) return undefined;
     const params = objectAt(message, "params");
-    const toolName = textAt(params, "name") ?? "(none)";
+    const toolName = shortTextAt(params, "name") ?? "(none)";
     const definitionHash = this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName);
     const identify = () =>
       this.#recorder.complete(identityOfRequest(objectAt(params, "_meta"), header, this.#identity));
@@ -256,8 +289,9 @@ export class Connection {
   }
 
   #detailsOf({ handle, toolName, params, header, definitionHash }: Call, result?: JsonObject) {
-    const input = params["arguments"];
-    const json = JSON.stringify(input);
+    const input = readable(params["arguments"], MAX_ARGUMENTS);
+    const json = input.isWhole ? JSON.stringify(input.value) : undefined;
+    // Of more than was read no hash: it would be equal for different arguments.
     const argumentHash = json === undefined ? undefined : hashOfValue(json);
     const turn = `${this.#connectionId} ${toolName} ${argumentHash}`;
     const continuedFrom = this.#recorder.continuedFrom(params, turn);
@@ -268,7 +302,8 @@ export class Connection {
       ...this.#recorder.complete({}),
       definitionHash,
       continuedFrom,
-      ...(json !== undefined && { argumentHash, ...detailsOfArguments(input, json) }),
+      argumentHash,
+      ...(input.value !== undefined && detailsOfArguments(input, json)),
       ...(result && this.#detailsOfResult(toolName, result)),
     };
   }
@@ -291,10 +326,10 @@ function toCalledTool({ toolName, params }: Call): CalledTool {
   return { toolName, isMalformed: !isWhole };
 }
 
-function detailsOfArguments(input: unknown, json: string) {
-  const { bytes, tokens } = sizeOfText(json);
+function detailsOfArguments(input: BoundedCopy, json: string | undefined) {
+  const { bytes, tokens } = json === undefined ? sizeOfLength(input.length) : sizeOfText(json);
   return {
-    argumentShapeHash: hashOfShape(input),
+    argumentShapeHash: hashOfShape(input.value),
     inputBytes: bytes,
     inputTokens: tokens,
     tokenMethod: TOKEN_METHOD,
@@ -302,5 +337,5 @@ function detailsOfArguments(input: unknown, json: string) {
 }
 
 function keyOf(direction: Direction, id: RequestId): string {
-  return `${direction} ${typeof id} ${id}`;
+  return `${direction} ${typeof id} ${typeof id === "string" ? keyOfText(id) : id}`;
 }

@@ -1,7 +1,8 @@
 import type { ToolDefinition } from "@toolmeter/core";
 import { hashOfContent } from "./fingerprint.ts";
-import { type JsonObject, textAt } from "./message.ts";
-import { TOKEN_METHOD, sizeOfText } from "./size.ts";
+import { type JsonObject, shortTextAt } from "./message.ts";
+import { readable } from "./readable.ts";
+import { TOKEN_METHOD, sizeOfLength, sizeOfText } from "./size.ts";
 
 /** The parts of a tool that a model works from: an edit of one of them makes another definition. */
 const PARTS = ["name", "description", "inputSchema", "outputSchema"] as const;
@@ -9,18 +10,27 @@ const PARTS = ["name", "description", "inputSchema", "outputSchema"] as const;
 /** Listings repeat the same tools: each text is hashed once. */
 const known = new Map<string, ToolDefinition>();
 const MAX_KNOWN = 1_000;
+const MAX_KNOWN_LENGTH = 65_536;
 
-/** The definition of a tool as `tools/list` has it; undefined if it has no name. */
+/** Characters that are read of one definition. */
+const MAX_LENGTH = 262_144;
+
+/**
+ * The definition of a tool as `tools/list` has it; undefined if it has no name. Of more than 262,144 characters or
+ * 16,384 values it is the beginning, and `bytes` a lower bound.
+ */
 export function definitionOf(tool: JsonObject): ToolDefinition | undefined {
-  const toolName = textAt(tool, "name");
+  const toolName = shortTextAt(tool, "name");
   if (toolName === undefined) return undefined;
   const parts = PARTS.filter((part) => tool[part] !== undefined);
-  const definition = Object.fromEntries(parts.map((part) => [part, tool[part]]));
+  const whole = Object.fromEntries(parts.map((part) => [part, tool[part]]));
+  const { value: definition, length, isWhole } = readable(whole, MAX_LENGTH);
   const json = JSON.stringify(definition);
   const found = known.get(json);
   if (found) return found;
   const hash = hashOfContent(definition);
-  const made = { hash, toolName, definition, ...sizeOfText(json), tokenMethod: TOKEN_METHOD };
-  if (known.size < MAX_KNOWN) known.set(json, made);
+  const size = isWhole ? sizeOfText(json) : sizeOfLength(length);
+  const made = { hash, toolName, definition, ...size, tokenMethod: TOKEN_METHOD };
+  if (json.length <= MAX_KNOWN_LENGTH && known.size < MAX_KNOWN) known.set(json, made);
   return made;
 }

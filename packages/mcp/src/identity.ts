@@ -1,5 +1,5 @@
 import type { JsonObject } from "./message.ts";
-import { objectAt, textAt } from "./message.ts";
+import { objectAt, shortTextAt, textAt } from "./message.ts";
 
 /** Who talks to whom, as far as is known. */
 export interface Identity {
@@ -64,7 +64,7 @@ export function traceContext(
   meta: JsonObject,
   header: HeaderReader | undefined,
 ): TraceContext | undefined {
-  const text = textAt(meta, "traceparent") ?? header?.("traceparent");
+  const text = shortTextAt(meta, "traceparent") ?? header?.("traceparent");
   if (text === undefined) return undefined;
   const [, traceId, parentSpanId] =
     /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-[\da-f]{2}/.exec(text) ?? [];

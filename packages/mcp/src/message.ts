@@ -1,3 +1,5 @@
+import { beginningOf } from "@toolmeter/core/beginning";
+
 /** JSON-RPC messages as they come: of unknown shape until looked at. */
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -18,6 +20,20 @@ export function objectAt(parent: unknown, key: string): JsonObject {
 export function textAt(parent: unknown, key: string): string | undefined {
   const value = isObject(parent) ? parent[key] : undefined;
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Longest beginning of a text that is looked at, in characters; the core stores no longer name or message. */
+const MAX_TEXT = 4_096;
+
+/** The same, of a long text its beginning. */
+export function shortTextAt(parent: unknown, key: string): string | undefined {
+  const text = textAt(parent, key);
+  return text === undefined ? undefined : beginningOf(text, MAX_TEXT);
+}
+
+/** A key for a map: a long text's beginning and length, because the map would read all of it. */
+export function keyOfText(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${beginningOf(text, MAX_TEXT)}…${text.length}`;
 }
 
 /** A JSON-RPC request id; `0` and `""` are legal. */

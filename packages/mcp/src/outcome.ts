@@ -1,5 +1,5 @@
 import type { ToolCallStatus } from "@toolmeter/core";
-import { type JsonObject, isObject, objectAt, textAt } from "./message.ts";
+import { type JsonObject, isObject, objectAt, shortTextAt, textAt } from "./message.ts";
 
 /** How a call ended, in the core's words. */
 export interface Outcome {
@@ -50,7 +50,7 @@ export function outcomeOfResult(result: JsonObject, tool: CalledTool): Outcome {
 
 export function outcomeOfError(error: JsonObject, tool: CalledTool): Outcome {
   const code = typeof error["code"] === "number" ? error["code"] : undefined;
-  const { message } = withoutPrefix(textAt(error, "message") ?? "");
+  const { message } = withoutPrefix(shortTextAt(error, "message") ?? "");
   const known = {
     ...(Number.isSafeInteger(code) && { errorCode: code }),
     ...(message && { errorMessage: message }),
@@ -62,7 +62,7 @@ export function outcomeOfError(error: JsonObject, tool: CalledTool): Outcome {
 
 /** The client withdrew the call. The SDKs' clients say so too when their time limit passes. */
 export function outcomeOfCancellation(params: JsonObject): Outcome {
-  const reason = textAt(params, "reason");
+  const reason = shortTextAt(params, "reason");
   const status = /time(?:d[\s_-]?|[\s_-])?out/i.test(reason ?? "") ? "timeout" : "cancelled";
   return { status, ...(reason && { errorMessage: reason }) };
 }
@@ -109,8 +109,13 @@ function withoutPrefix(text: string): { readonly code?: number; readonly message
     : { message: text };
 }
 
+/** Blocks of a result that are searched for its message. */
+const MAX_BLOCKS = 1_000;
+
 function firstText(result: JsonObject): string {
-  const content = Array.isArray(result["content"]) ? result["content"] : [];
+  const content = Array.isArray(result["content"]) ? result["content"].slice(0, MAX_BLOCKS) : [];
   const block: unknown = content.find((part) => textAt(part, "text"));
-  return textAt(block, "text") ?? textAt(objectAt(result, "structuredContent"), "error") ?? "";
+  return (
+    shortTextAt(block, "text") ?? shortTextAt(objectAt(result, "structuredContent"), "error") ?? ""
+  );
 }

@@ -1,4 +1,5 @@
 import { isObject } from "./message.ts";
+import { readable } from "./readable.ts";
 
 /** What a payload is, for those who redact it. */
 export interface PayloadContext {
@@ -9,7 +10,7 @@ export interface PayloadContext {
 export interface Redaction {
   /** Keys whose values are masked, wherever they occur; whole names, case, `-` and `_` ignored. */
   readonly keys?: readonly string[];
-  /** Gets a copy, already masked, and returns what may be stored. If it throws, nothing is. */
+  /** Gets a copy, already masked, of at most 16,384 values, and returns what may be stored. If it throws, nothing is. */
   readonly redact?: (payload: unknown, context: PayloadContext) => unknown;
 }
 
@@ -26,12 +27,17 @@ const HARMLESS = /^(?:\w*tokens|token(?:count|limit)|(?:next)?pagetoken|progress
 /** Deeper values are not stored: they are masked whole. */
 const MAX_DEPTH = 100;
 
-/** A copy of a payload that may be stored; undefined if none may. Never throws. */
+/**
+ * A copy of a payload that may be stored; undefined if none may. Of a payload of more than 16,384 values it is
+ * `{"$truncated": <the first of them>, "length": <characters of its JSON, at least>}`. Never throws.
+ */
 export function redacted(payload: unknown, context: PayloadContext, redaction: Redaction): unknown {
   try {
     const keys = new Set((redaction.keys ?? []).map(plain));
-    const masked = mask(payload, keys, 0);
-    return redaction.redact ? redaction.redact(masked, context) : masked;
+    const { value, length, isWhole } = readable(payload);
+    const masked = mask(value, keys, 0);
+    const allowed = redaction.redact ? redaction.redact(masked, context) : masked;
+    return isWhole ? allowed : { $truncated: allowed, length };
   } catch {
     return undefined;
   }
@@ -53,11 +59,17 @@ function mask(value: unknown, keys: ReadonlySet<string>, depth: number): unknown
   );
 }
 
+/** A name that is longer is cut before it is searched. */
+const MAX_KEY_LENGTH = 256;
+
 function isSecret(key: string, keys: ReadonlySet<string>): boolean {
   const name = plain(key);
   return keys.has(name) || (SECRET.test(name) && !HARMLESS.test(name));
 }
 
 function plain(key: string): string {
-  return key.toLowerCase().replaceAll(/[-_\s]/g, "");
+  return key
+    .slice(0, MAX_KEY_LENGTH)
+    .toLowerCase()
+    .replaceAll(/[-_\s]/g, "");
 }

@@ -1,7 +1,7 @@
 import type { Logger, TelemetryService, ToolCallStatus, ToolDefinition } from "@toolmeter/core";
 import { definitionOf } from "./definition.ts";
 import type { Identity } from "./identity.ts";
-import { type JsonObject, textAt } from "./message.ts";
+import { type JsonObject, keyOfText, textAt } from "./message.ts";
 import { type PayloadContext, type Redaction, redacted } from "./payload.ts";
 
 export interface RecorderOptions {
@@ -113,14 +113,14 @@ export class Recorder {
 
   /** A call was answered by a question (MCP 2026-07-28, `input_required`); `turn` tells it from others. */
   asked(question: JsonObject, turn: string, callId: string): void {
-    remember(this.#questions, textAt(question, "requestState") ?? turn, callId);
+    remember(this.#questions, keyOfText(textAt(question, "requestState") ?? turn), callId);
   }
 
   /** The id of the call whose question a request answers: by its state, which may come over another connection. */
   continuedFrom(params: JsonObject, turn: string): string | undefined {
     const state = textAt(params, "requestState");
     if (state === undefined && params["inputResponses"] === undefined) return undefined;
-    return this.#questions.get(state ?? turn);
+    return this.#questions.get(keyOfText(state ?? turn));
   }
 
   /** What of a payload may be stored: nothing, unless payloads are captured. */

@@ -1,5 +1,7 @@
 import { CONTENT_TYPES, type ContentType } from "@toolmeter/core";
+import { isCostlyToCut } from "@toolmeter/core/beginning";
 import { type JsonObject, isObject } from "./message.ts";
+import { readable } from "./readable.ts";
 
 /**
  * The estimate: a quarter of the characters that a model reads. Exact counts need the model's own
@@ -19,6 +21,15 @@ export interface ResultSize extends Size {
 /** A longer text is not serialised to be counted: 100 kB take 0.15 ms. */
 const LONG_TEXT = 4_096;
 
+/** Work for texts, in characters of long ones: beyond it a character counts as a byte. */
+const MAX_CHARACTERS = 4_194_304;
+
+/** To serialise a character takes as long as to count the bytes of so many. */
+const SERIALISING = 16;
+
+/** ASCII that JSON does not escape. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function tokensOf(characters: number): number {
   return Math.ceil(characters / 4);
 }
@@ -28,32 +39,79 @@ export function sizeOfText(json: string): Size {
   return { bytes: Buffer.byteLength(json), tokens: tokensOf(json.length) };
 }
 
+/** Of a text or a value that was not read to its end: at least its characters, each as a byte. */
+export function sizeOfLength(characters: number): Size {
+  return { bytes: characters, tokens: tokensOf(characters) };
+}
+
 /**
  * Of a tool's result: the bytes of its JSON in UTF-8, without the escapes in texts above 4,096 characters,
  * and the estimated tokens of what a model reads of it: its texts, or, without any, the structured content.
  * Images, audio and other base64 are counted by their type, never as text.
+ *
+ * Of a result of more than 16,384 values only these are counted. After 4 M characters (262,144 in short texts with
+ * escapes or beyond ASCII) a character counts as a byte.
  */
-export function sizeOfResult(result: JsonObject): ResultSize {
-  const blocks = Array.isArray(result["content"]) ? result["content"].filter(isObject) : [];
+export function sizeOfResult(result: unknown): ResultSize {
+  const { value } = readable(result);
+  const plain = isObject(value) ? value : {};
+  const blocks = Array.isArray(plain["content"]) ? plain["content"].filter(isObject) : [];
   const contentTypes: Partial<Record<ContentType, number>> = {};
   let characters = 0;
-  let longBytes = 0;
-  const light = blocks.map((block) => {
+  for (const block of blocks) {
     const type = contentType(block);
     contentTypes[type] = (contentTypes[type] ?? 0) + 1;
     characters += textOf(block).length;
-    const long = longTexts(block);
-    if (!long) return block;
-    longBytes += long.bytes;
-    return long.rest;
-  });
-  const rest = longBytes > 0 ? { ...result, content: light } : result;
-  const bytes = Buffer.byteLength(JSON.stringify(rest)) + longBytes;
-  if (characters === 0 && result["structuredContent"] !== undefined) {
-    characters = JSON.stringify(result["structuredContent"])?.length ?? 0;
   }
+  if (characters === 0 && plain["structuredContent"] !== undefined) {
+    characters = new JsonMeter().measure(plain["structuredContent"]).characters;
+  }
+  const { bytes } = new JsonMeter().measure(plain);
   const sizes = { bytes, tokens: tokensOf(characters) };
   return blocks.length === 0 ? sizes : { ...sizes, contentTypes };
+}
+
+/** Measures the JSON of plain data without writing it. */
+class JsonMeter {
+  #room = MAX_CHARACTERS;
+  bytes = 0;
+  characters = 0;
+
+  measure(value: unknown): this {
+    if (typeof value === "string") this.#text(value);
+    else if (Array.isArray(value)) {
+      this.#add(Math.max(2, value.length + 1));
+      for (const part of value) this.measure(part);
+    } else if (isObject(value)) {
+      const keys = Object.keys(value);
+      this.#add(Math.max(2, 2 * keys.length + 1));
+      for (const key of keys) this.#text(key).measure(value[key]);
+    } else
+      this.#add(typeof value === "number" && !Number.isFinite(value) ? 4 : String(value).length);
+    return this;
+  }
+
+  #text(text: string): this {
+    if (text.length > LONG_TEXT) {
+      const isRead = this.#take(text.length) && !isCostlyToCut(text);
+      return this.#add(text.length + 2, isRead ? Buffer.byteLength(text) + 2 : undefined);
+    }
+    if (PLAIN.test(text) || !this.#take(SERIALISING * text.length))
+      return this.#add(text.length + 2);
+    const json = JSON.stringify(text);
+    return this.#add(json.length, Buffer.byteLength(json));
+  }
+
+  #take(work: number): boolean {
+    this.#room -= work;
+    return this.#room >= 0;
+  }
+
+  #add(characters: number, bytes = characters): this {
+    this.characters += characters;
+    this.bytes += bytes;
+    return this;
+  }
 }
 
 function contentType({ type }: JsonObject): ContentType {
@@ -65,25 +123,4 @@ function textOf(block: JsonObject): string {
   if (typeof block["text"] === "string") return block["text"];
   const resource = block["resource"];
   return isObject(resource) && typeof resource["text"] === "string" ? resource["text"] : "";
-}
-
-/** The long texts and base64 of a block, counted, and the block without them; undefined if it has none. */
-function longTexts(block: JsonObject) {
-  let bytes = 0;
-  const lighten = (part: JsonObject): JsonObject =>
-    Object.fromEntries(
-      Object.entries(part).map(([key, value]) => {
-        if (isObject(value)) return [key, lighten(value)];
-        if (typeof value !== "string" || value.length <= LONG_TEXT) return [key, value];
-        bytes += Buffer.byteLength(value);
-        return [key, ""];
-      }),
-    );
-  const isLong = (part: JsonObject): boolean =>
-    Object.values(part).some((value) =>
-      typeof value === "string" ? value.length > LONG_TEXT : isObject(value) && isLong(value),
-    );
-  if (!isLong(block)) return undefined;
-  const rest = lighten(block);
-  return { rest, bytes };
 }

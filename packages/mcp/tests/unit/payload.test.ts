@@ -74,7 +74,49 @@ describe("redacted()", () => {
     };
     expect(redacted({ a: 1 }, CONTEXT, { redact })).toBeUndefined();
     expect(redacted(hostile, CONTEXT, {})).toBeUndefined();
-    // Deeper than anything that is looked at: masked, not passed on.
-    expect(JSON.stringify(redacted(circular, CONTEXT, {}))).toContain(MASK);
+    expect(redacted(circular, CONTEXT, {})).toBeUndefined();
+  });
+
+  test("masks what lies deeper than anything that is looked at", () => {
+    let deep: unknown = "hunter2";
+    for (let i = 0; i < 200; i++) deep = { deep };
+    const text = JSON.stringify(redacted(deep, CONTEXT, {}));
+    expect(text).toContain(MASK);
+    expect(text).not.toContain("hunter2");
+  });
+
+  test("copies, masks and passes on no more than 16,384 values, and says that there were more", () => {
+    let reads = 0;
+    const item = Object.defineProperty({}, "token", {
+      enumerable: true,
+      get: () => {
+        reads += 1;
+        return "hunter2";
+      },
+    });
+    let values = 0;
+    const redact = (payload: unknown) => {
+      JSON.stringify(payload, (_key, part: unknown) => {
+        values += 1;
+        return part;
+      });
+      return payload;
+    };
+    const payload = { list: Array.from({ length: 100_000 }, () => item), password: "hunter2" };
+    const cut = redacted(payload, CONTEXT, { redact });
+    expect(cut).toEqual({
+      $truncated: { list: expect.arrayContaining([{ token: MASK }]) },
+      length: expect.any(Number),
+    });
+    expect(reads).toBeWithin(1_000, 16_385);
+    expect(values).toBeWithin(1_000, 16_387);
+  });
+
+  test("reads no bytes, and passes on no more than their number", () => {
+    const payload = { blob: new Uint8Array(50_000_000), again: Buffer.from("ab").toJSON() };
+    expect(redacted(payload, CONTEXT, {})).toEqual({
+      blob: { $bytes: 50_000_000, type: "Uint8Array" },
+      again: { $bytes: 2, type: "Buffer" },
+    });
   });
 });

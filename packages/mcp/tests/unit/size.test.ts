@@ -33,7 +33,7 @@ describe("sizeOfResult()", () => {
       ],
     };
     expect(sizeOfResult(result)).toEqual({
-      bytes: JSON.stringify({ content: result.content.slice(0, -1) }).length,
+      bytes: JSON.stringify(result).length,
       tokens: 2,
       contentTypes: { image: 1, audio: 1, resource: 2, resource_link: 1, other: 1 },
     });
@@ -42,6 +42,45 @@ describe("sizeOfResult()", () => {
   test("of a long text counts the characters, not the escapes", () => {
     const result = { content: [text("\n".repeat(5_000))] };
     expect(sizeOfResult(result)).toMatchObject({ bytes: 39 + 5_000, tokens: 1_250 });
+  });
+
+  test("is exact for every result of texts up to 4,096 characters, escapes included", () => {
+    const json = fc
+      .jsonValue({ noUnicodeString: false, maxDepth: 2 })
+      .map((value) => ({ a: value }));
+    fc.assert(
+      fc.property(json, (structuredContent) => {
+        const { length } = JSON.stringify(structuredContent);
+        expect(sizeOfResult({ structuredContent })).toEqual({
+          bytes: Buffer.byteLength(JSON.stringify({ structuredContent })),
+          tokens: Math.ceil(length / 4),
+        });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("reads no more than 16,384 values", () => {
+    let reads = 0;
+    const row = Object.defineProperty({}, "id", {
+      enumerable: true,
+      get: () => {
+        reads += 1;
+        return 7;
+      },
+    });
+    const rows = Array.from({ length: 1_000_000 }, () => row);
+    const { bytes } = sizeOfResult({ structuredContent: { rows } });
+    expect(reads).toBeWithin(1_000, 16_385);
+    expect(bytes).toBeWithin(50_000, 200_000);
+  });
+
+  test("counts a character as a byte where texts are too long to be read", () => {
+    let concatenated = "é";
+    while (concatenated.length < 50_000_000) concatenated += concatenated;
+    const { bytes, tokens } = sizeOfResult({ content: [text(concatenated)] });
+    expect(bytes).toBe(concatenated.length + 39);
+    expect(tokens).toBe(Math.ceil(concatenated.length / 4));
   });
 
   test("is exact for every result without escapes", () => {
