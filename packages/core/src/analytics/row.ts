@@ -76,10 +76,12 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
 }
 
 /** Whether any text may be longer than is stored of it. */
-export function hasLongText(call: CallDetails): boolean {
-  return Object.values(call).some(
-    (value) => typeof value === "string" && value.length > MAX_NAME_LENGTH,
-  );
+export function hasLongText(call: Readonly<Record<string, unknown>>): boolean {
+  for (const key in call) {
+    const value = call[key];
+    if (typeof value === "string" && value.length > MAX_NAME_LENGTH) return true;
+  }
+  return false;
 }
 
 /** The call with no text longer than is stored of it, so that nothing longer is kept on the way. */
