@@ -115,6 +115,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "row.ts": [],
   "schema.ts": ["./vocabulary.ts", "drizzle-orm", "drizzle-orm/sqlite-core"],
   "segments.ts": ["./journal.ts", "./record.ts", "node:fs", "node:path"],
+  "shape.ts": [],
   "stats.ts": [],
   "telemetry.ts": [
     "./config.ts",
@@ -129,7 +130,14 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   "vocabulary.ts": [],
   "worker-writer.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts"],
-  "writer.ts": ["./busy.ts", "./errors.ts", "./migrations.ts", "./schema.ts", "drizzle-orm"],
+  "writer.ts": [
+    "./busy.ts",
+    "./errors.ts",
+    "./migrations.ts",
+    "./schema.ts",
+    "./shape.ts",
+    "drizzle-orm",
+  ],
   "writer.worker.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts", "./retention.ts"],
 };
 
