@@ -12,6 +12,7 @@ const transpiler = new Bun.Transpiler({ loader: "ts" });
  * line here adds a door: `telemetry → pipeline → batcher, journal, writers → schema`, never back.
  */
 const ROOMS: Record<string, readonly string[]> = {
+  "background-recovery.ts": ["./errors.ts", "./file-writer.ts", "./lock.ts", "./recovery.ts"],
   "batcher.ts": [],
   "busy.ts": ["./errors.ts"],
   "config.ts": ["./environment.ts", "./logger.ts"],
@@ -35,6 +36,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "node:fs",
     "node:path",
   ],
+  "destination.ts": ["./connection.ts", "./database.ts"],
   "environment.ts": ["node:os", "node:path"],
   "errors.ts": ["bun:sqlite"],
   "exit.ts": [],
@@ -74,6 +76,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "meter.ts": ["node:perf_hooks"],
   "migrations.ts": ["./errors.ts", "./migrations.gen.ts"],
   "pipeline.ts": [
+    "./background-recovery.ts",
     "./batcher.ts",
     "./connection.ts",
     "./errors.ts",
@@ -81,6 +84,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "./file-writer.ts",
     "./journal.ts",
     "./line-writer.ts",
+    "./segments.ts",
     "./worker-writer.ts",
     "./writer.ts",
   ],
@@ -119,6 +123,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "stats.ts": [],
   "telemetry.ts": [
     "./config.ts",
+    "./destination.ts",
     "./errors.ts",
     "./health.ts",
     "./in-flight.ts",
@@ -128,8 +133,14 @@ const ROOMS: Record<string, readonly string[]> = {
     "./record.ts",
     "./reporter.ts",
   ],
+  "tidying.ts": ["./errors.ts"],
   "vocabulary.ts": [],
-  "worker-writer.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts"],
+  "worker-writer.ts": [
+    "./background-recovery.ts",
+    "./errors.ts",
+    "./file-writer.ts",
+    "./line-writer.ts",
+  ],
   "writer.ts": [
     "./busy.ts",
     "./errors.ts",
@@ -138,7 +149,14 @@ const ROOMS: Record<string, readonly string[]> = {
     "./shape.ts",
     "drizzle-orm",
   ],
-  "writer.worker.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts", "./retention.ts"],
+  "writer.worker.ts": [
+    "./background-recovery.ts",
+    "./errors.ts",
+    "./file-writer.ts",
+    "./line-writer.ts",
+    "./retention.ts",
+    "./tidying.ts",
+  ],
 };
 
 /** Likewise of `packages/mcp/src`: `instrument, auto → instrumentation → connection → what reads messages`. */

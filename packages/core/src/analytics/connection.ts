@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { whileBusySync } from "./busy.ts";
-import { AnalyticsError } from "./errors.ts";
+import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 
 /** The path of a database without a file. */
@@ -44,21 +44,61 @@ export function openConnection(file: string, timeoutMs: number): Connection {
   }
 }
 
+/** Failures that do not pass by themselves. */
+const LASTING: ReadonlySet<AnalyticsErrorCode> = new Set([
+  "not_a_database",
+  "foreign_database",
+  "newer_schema",
+  "cannot_open",
+]);
+
+/**
+ * Throws an AnalyticsError if a file can never be ours as it is: a directory, another program's file, a newer
+ * schema. Never waits; makes nothing but the directory. A lock, or damage, is for the writer to deal with.
+ */
+export function assertUsable(file: string): void {
+  if (isMissing(file)) return;
+  try {
+    // A connection that may write would move the log of a killed process into the file when it closes.
+    const client = new Database(
+      file,
+      existsSync(`${file}-wal`) ? { readonly: true } : { readwrite: true },
+    );
+    try {
+      client.transaction(() => isCurrent(client, file)).deferred();
+    } finally {
+      client.close(true);
+    }
+  } catch (error) {
+    const known = toAnalyticsError(error, file);
+    if (LASTING.has(known.code)) throw known;
+  }
+}
+
 function openFile(file: string): Database {
   if (file === MEMORY) return new Database(MEMORY, { strict: true });
-  const isNew = !existsSync(file);
-  if (isNew) makeDirectory(file);
-  else if (statSync(file).isDirectory()) {
+  const isNew = isMissing(file);
+  const client = new Database(file, { create: true, readwrite: true, strict: true });
+  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
+  if (isNew) chmodSync(file, 0o600);
+  return client;
+}
+
+/** Whether a file is still to be made, its directory then made. Throws if it is there and no file we may write. */
+function isMissing(file: string): boolean {
+  if (!existsSync(file)) {
+    makeDirectory(file);
+    return true;
+  }
+  if (statSync(file).isDirectory()) {
     throw new AnalyticsError(
       "is_directory",
       file,
       `Expected a file, but ${file} is a directory. Name a file in it, such as ${join(file, "analytics.db")}.`,
     );
-  } else assertWritable(file);
-  const client = new Database(file, { create: true, readwrite: true, strict: true });
-  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
-  if (isNew) chmodSync(file, 0o600);
-  return client;
+  }
+  assertWritable(file);
+  return false;
 }
 
 function makeDirectory(file: string): void {

@@ -40,13 +40,13 @@ export type RecoverySteps = Generator<RecoveredBatch, void, readonly RecordRejec
 
 export interface RecoveryOptions {
   readonly path: string;
-  readonly logger: Logger;
+  readonly warn: (message: string) => void;
   /** Gets the lock under which one process at a time takes in a journal; `undefined` ends the recovery. */
   readonly takeTurn: (lock: string) => FileLock | undefined;
   /** Told of each batch that was committed. */
   readonly took: (records: number) => void;
   /** Told of each journal that was taken in, and of the files of it that were moved aside. */
-  readonly finished: (damaged: readonly string[]) => void;
+  readonly finished?: (damaged: readonly string[]) => void;
 }
 
 /** Records a transaction: others that write get their turn in between. */
@@ -73,7 +73,7 @@ export function recover(
   const damaged: string[] = [];
   const steps = recoverySteps({
     path,
-    logger,
+    warn: (message) => void logger.warn(message),
     takeTurn: (lock) => FileLock.acquire(lock, deadline - performance.now()),
     took: (count) => {
       records += count;
@@ -84,31 +84,25 @@ export function recover(
     },
   });
   let writer: { readonly recorderId: string; readonly writer: Writer } | undefined;
-  const commit = ({ recorderId, records: batch }: RecoveredBatch) => {
+  const writerOf = (recorderId: string): Writer => {
     if (writer?.recorderId !== recorderId) {
       writer = { recorderId, writer: new Writer(client, path, recorderId) };
     }
-    const { writer: current } = writer;
-    return whileBusySync(deadline, () => current.commit(batch));
+    return writer.writer;
   };
-  for (let step = steps.next(); !step.done; step = resume(steps, step.value, commit));
+  const commit = (batch: RecoveredBatch): IteratorResult<RecoveredBatch, void> => {
+    let rejections: readonly RecordRejection[];
+    try {
+      const current = writerOf(batch.recorderId);
+      rejections = whileBusySync(deadline, () => current.commit(batch.records));
+    } catch (error) {
+      return steps.throw(error);
+    }
+    return steps.next(rejections);
+  };
+  for (let step = steps.next(); !step.done; step = commit(step.value));
   if (records > 0) logger.info(`Took in ${records} records from the journals of ended processes.`);
   return { records, recorders, damaged };
-}
-
-/** Commits a batch and goes on to the next one. */
-export function resume(
-  steps: RecoverySteps,
-  batch: RecoveredBatch,
-  commit: (batch: RecoveredBatch) => readonly RecordRejection[],
-): IteratorResult<RecoveredBatch, void> {
-  let rejections: readonly RecordRejection[];
-  try {
-    rejections = commit(batch);
-  } catch (error) {
-    return steps.throw(error);
-  }
-  return steps.next(rejections);
 }
 
 /**
@@ -116,7 +110,7 @@ export function resume(
  * its records were committed. A file that cannot be read, or that a newer Toolmeter wrote, stays.
  */
 export function* recoverySteps(options: RecoveryOptions): RecoverySteps {
-  const { path, logger, takeTurn } = options;
+  const { path, warn, takeTurn } = options;
   const turnLock = recoveryLock(path);
   try {
     for (const recorderId of listRecorders(path)) {
@@ -133,7 +127,7 @@ export function* recoverySteps(options: RecoveryOptions): RecoverySteps {
     // Of a recovery that was killed, or of one that is under way: then this waits for its end.
     if (existsSync(turnLock)) takeTurn(turnLock)?.remove();
   } catch (error) {
-    logger.warn(
+    warn(
       `The journals of ended processes could not be taken in (${errorMessage(error)}). They stay in ${journalDirectory(path)}; the next process that opens the database tries again.`,
     );
   }
@@ -162,7 +156,7 @@ function* takeInRecorder(recorderId: string, options: RecoveryOptions): Recovery
 function* takeInFiles(
   files: readonly SegmentFile[],
   recorderId: string,
-  { logger, took, finished }: RecoveryOptions,
+  { warn, took, finished }: RecoveryOptions,
 ): Generator<RecoveredBatch, boolean, readonly RecordRejection[]> {
   const taken: string[] = [];
   const damaged: string[] = [];
@@ -170,10 +164,10 @@ function* takeInFiles(
     try {
       const faults = yield* takeInFile(path, recorderId, took);
       if (faults.count === 0) taken.push(path);
-      else damaged.push(setAside(path, faults, logger));
+      else damaged.push(setAside(path, faults, warn));
     } catch (error) {
       if (isDatabaseError(error)) throw error;
-      logger.warn(
+      warn(
         `The journal file ${path} could not be read (${errorMessage(error)}). It stays there; the next process that opens the database tries again.`,
       );
     }
@@ -183,7 +177,7 @@ function* takeInFiles(
     records: [{ kind: "recorder_end", row: { recorderId, endedAt: null, reason: "stale" } }],
   };
   for (const path of taken) rmSync(path, { force: true });
-  finished(damaged);
+  finished?.(damaged);
   return taken.length + damaged.length === files.length;
 }
 
@@ -236,10 +230,10 @@ function isDatabaseError(error: unknown): boolean {
   return primaryResultCode(error) !== undefined || analyticsErrorCode(error) !== undefined;
 }
 
-function setAside(path: string, { count, first }: Faults, logger: Logger): string {
+function setAside(path: string, { count, first }: Faults, warn: RecoveryOptions["warn"]): string {
   const aside = `${path}.damaged`;
   renameSync(path, aside);
-  logger.warn(
+  warn(
     `Expected a journal, but ${count} lines of ${path} could not be stored (the first: ${errorMessage(first)}). The file is now ${aside}; its other lines were taken in.`,
   );
   return aside;
