@@ -1,7 +1,7 @@
 /**
  * What recording costs, against raw `bun:sqlite` in the same run.
  *
- *   bun run bench [record] [flush] [session] [delay] [memory]
+ *   bun run bench [record] [flush] [session] [delay] [memory] [start]
  *
  * All parts without a name. Machines are noisy: read the ratios, and the percentiles beside them.
  */
@@ -10,8 +10,9 @@ import { flush } from "./flush.ts";
 import { memory } from "./memory.ts";
 import { record } from "./record.ts";
 import { session } from "./session.ts";
+import { start } from "./start.ts";
 
-const parts = { record, flush, session, delay, memory };
+const parts = { record, flush, session, delay, memory, start };
 const wanted = process.argv.slice(2);
 
 for (const [name, measure] of Object.entries(parts)) {
