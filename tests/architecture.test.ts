@@ -23,6 +23,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "bun:sqlite",
     "node:fs",
     "node:path",
+    "node:url",
   ],
   "database.ts": [
     "./connection.ts",

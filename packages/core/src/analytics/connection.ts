@@ -1,6 +1,14 @@
-import { Database } from "bun:sqlite";
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { Database, constants } from "bun:sqlite";
+import {
+  accessSync,
+  chmodSync,
+  constants as access,
+  existsSync,
+  mkdirSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { whileBusySync } from "./busy.ts";
 import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
 import { isCurrent, migrate } from "./migrations.ts";
@@ -58,12 +66,9 @@ const LASTING: ReadonlySet<AnalyticsErrorCode> = new Set([
  */
 export function assertUsable(file: string): void {
   if (isMissing(file)) return;
+  const { mtimeMs, size } = statSync(file);
   try {
-    // A connection that may write would move the log of a killed process into the file when it closes.
-    const client = new Database(
-      file,
-      existsSync(`${file}-wal`) ? { readonly: true } : { readwrite: true },
-    );
+    const client = openToIdentify(file);
     try {
       client.transaction(() => isCurrent(client, file)).deferred();
     } finally {
@@ -71,8 +76,23 @@ export function assertUsable(file: string): void {
     }
   } catch (error) {
     const known = toAnalyticsError(error, file);
-    if (LASTING.has(known.code)) throw known;
+    const after = statSync(file, { throwIfNoEntry: false });
+    const hasChanged = after?.mtimeMs !== mtimeMs || after.size !== size;
+    if (LASTING.has(known.code) && !hasChanged) throw known;
   }
+}
+
+/**
+ * Opens a file for reading only: a connection that may write would move the log of a killed process into the file when
+ * it closes. Where there is no log, nobody has the file open, and it is read without locks and files beside it.
+ */
+function openToIdentify(file: string): Database {
+  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
+  const hasLog = existsSync(`${file}-wal`) || existsSync(`${file}-journal`);
+  return new Database(
+    `${pathToFileURL(file).href}?mode=ro${hasLog ? "" : "&immutable=1"}`,
+    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+  );
 }
 
 function openFile(file: string): Database {
@@ -117,7 +137,7 @@ function makeDirectory(file: string): void {
 /** SQLite itself reports a read-only file no sooner than at the first write. */
 function assertWritable(file: string): void {
   try {
-    accessSync(file, constants.R_OK | constants.W_OK);
+    accessSync(file, access.R_OK | access.W_OK);
   } catch (error) {
     throw new AnalyticsError(
       "read_only",

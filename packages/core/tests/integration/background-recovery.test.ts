@@ -140,6 +140,15 @@ describe("a service on a path", () => {
       },
     ],
     [
+      "another program's database in WAL mode",
+      "foreign_database",
+      (path: string) => {
+        using other = new Database(path);
+        other.run("pragma journal_mode = wal");
+        other.run("create table notes (text)");
+      },
+    ],
+    [
       "a file of a newer Toolmeter",
       "newer_schema",
       (path: string) => {
