@@ -213,7 +213,7 @@ describe("background recovery", () => {
     using directory = temporaryDirectory();
     const path = directory.file("a.db");
     createAnalyticsDb(path).close();
-    const left = leave(path, 3, 1_500);
+    const left = leave(path, 1, 5_000);
     const service = begin(path);
     await service.recovered(1);
     using reader = await openAnalyticsReader(path);
