@@ -119,7 +119,7 @@ function headerVersion(text: string): number {
 }
 
 interface RawLine {
-  /** Without its end; `undefined` if it is too long. */
+  /** Without its end, valid until the next line is asked for; `undefined` if it is too long. */
   readonly bytes: Buffer | undefined;
   readonly isEnded: boolean;
 }
@@ -133,7 +133,9 @@ function* readLines(path: string): Generator<RawLine, void> {
     else parts = [];
   };
   const take = (isEnded: boolean): RawLine => {
-    const bytes = length <= MAX_LINE_BYTES ? Buffer.concat(parts) : undefined;
+    const [first] = parts;
+    const whole = parts.length === 1 ? first : Buffer.concat(parts);
+    const bytes = length <= MAX_LINE_BYTES ? whole : undefined;
     parts = [];
     length = 0;
     return { bytes, isEnded };
@@ -145,16 +147,18 @@ function* readLines(path: string): Generator<RawLine, void> {
       yield take(true);
       start = end + 1;
     }
-    if (start < chunk.length) add(chunk.subarray(start));
+    // A copy: the next chunk takes the place of this one.
+    if (start < chunk.length) add(Buffer.from(chunk.subarray(start)));
   }
   if (length > 0) yield take(false);
 }
 
+/** Each chunk is valid until the next one is asked for. */
 function* readChunks(path: string): Generator<Buffer, void> {
   const descriptor = openSync(path, "r");
   try {
+    const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     for (;;) {
-      const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
       const count = readSync(descriptor, chunk);
       if (count === 0) return;
       yield chunk.subarray(0, count);
