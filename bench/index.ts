@@ -1,7 +1,7 @@
 /**
  * What recording costs, against raw `bun:sqlite` in the same run.
  *
- *   bun run bench [record] [flush] [session] [delay] [memory] [values]
+ *   bun run bench [record] [flush] [session] [delay] [memory] [start] [values]
  *
  * All parts without a name. Machines are noisy: read the ratios, and the percentiles beside them.
  */
@@ -10,9 +10,10 @@ import { flush } from "./flush.ts";
 import { memory } from "./memory.ts";
 import { record } from "./record.ts";
 import { session } from "./session.ts";
+import { start } from "./start.ts";
 import { values } from "./values.ts";
 
-const parts = { record, flush, session, delay, memory, values };
+const parts = { record, flush, session, delay, memory, start, values };
 const wanted = process.argv.slice(2);
 
 for (const [name, measure] of Object.entries(parts)) {

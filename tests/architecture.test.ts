@@ -12,6 +12,7 @@ const transpiler = new Bun.Transpiler({ loader: "ts" });
  * line here adds a door: `telemetry → pipeline → batcher, journal, writers → schema`, never back.
  */
 const ROOMS: Record<string, readonly string[]> = {
+  "background-recovery.ts": ["./errors.ts", "./file-writer.ts", "./lock.ts", "./recovery.ts"],
   "batcher.ts": [],
   "beginning.ts": ["bun:jsc"],
   "bounded-copy.ts": ["./beginning.ts", "bun:jsc", "node:util/types"],
@@ -24,6 +25,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "bun:sqlite",
     "node:fs",
     "node:path",
+    "node:url",
   ],
   "database.ts": [
     "./connection.ts",
@@ -37,6 +39,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "node:fs",
     "node:path",
   ],
+  "destination.ts": ["./connection.ts", "./database.ts"],
   "environment.ts": ["node:os", "node:path"],
   "errors.ts": ["bun:sqlite"],
   "exit.ts": [],
@@ -84,6 +87,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "meter.ts": ["node:perf_hooks"],
   "migrations.ts": ["./errors.ts", "./migrations.gen.ts"],
   "pipeline.ts": [
+    "./background-recovery.ts",
     "./batcher.ts",
     "./connection.ts",
     "./errors.ts",
@@ -91,6 +95,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "./file-writer.ts",
     "./journal.ts",
     "./line-writer.ts",
+    "./segments.ts",
     "./worker-writer.ts",
     "./writer.ts",
   ],
@@ -125,9 +130,11 @@ const ROOMS: Record<string, readonly string[]> = {
   "row.ts": ["./beginning.ts"],
   "schema.ts": ["./vocabulary.ts", "drizzle-orm", "drizzle-orm/sqlite-core"],
   "segments.ts": ["./journal.ts", "./record.ts", "node:fs", "node:path"],
+  "shape.ts": [],
   "stats.ts": [],
   "telemetry.ts": [
     "./config.ts",
+    "./destination.ts",
     "./errors.ts",
     "./health.ts",
     "./in-flight.ts",
@@ -137,10 +144,30 @@ const ROOMS: Record<string, readonly string[]> = {
     "./record.ts",
     "./reporter.ts",
   ],
+  "tidying.ts": ["./errors.ts"],
   "vocabulary.ts": [],
-  "worker-writer.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts"],
-  "writer.ts": ["./busy.ts", "./errors.ts", "./migrations.ts", "./schema.ts", "drizzle-orm"],
-  "writer.worker.ts": ["./errors.ts", "./file-writer.ts", "./line-writer.ts", "./retention.ts"],
+  "worker-writer.ts": [
+    "./background-recovery.ts",
+    "./errors.ts",
+    "./file-writer.ts",
+    "./line-writer.ts",
+  ],
+  "writer.ts": [
+    "./busy.ts",
+    "./errors.ts",
+    "./migrations.ts",
+    "./schema.ts",
+    "./shape.ts",
+    "drizzle-orm",
+  ],
+  "writer.worker.ts": [
+    "./background-recovery.ts",
+    "./errors.ts",
+    "./file-writer.ts",
+    "./line-writer.ts",
+    "./retention.ts",
+    "./tidying.ts",
+  ],
 };
 
 /** Likewise of `packages/mcp/src`: `instrument, auto → instrumentation → connection → what reads messages`. */

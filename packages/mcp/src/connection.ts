@@ -226,7 +226,10 @@ export class Connection {
     header: HeaderReader | undefined,
   ): Call | undefined {
     const { telemetry } = this.#recorder;
-    if (!telemetry) return undefined;
+    if (!telemetry) {
+      this.#recorder.missed();
+      return undefined;
+    }
     const params = objectAt(message, "params");
     const toolName = shortTextAt(params, "name") ?? "(none)";
     const definitionHash = this.#definitions.get(toolName) ?? this.#recorder.definitionOf(toolName);

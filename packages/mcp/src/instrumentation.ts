@@ -52,12 +52,14 @@ export interface InstrumentationReport {
   readonly tools: number;
   /** The calls that ended, by how. */
   readonly calls: Partial<Record<ToolCallStatus, number>>;
-  /** The file that is written, once it is open. */
+  /** The file that is written, once there was a connection. */
   readonly path: string | undefined;
   /** False before the first connection, while recording is switched off, and if the file cannot be opened. */
   readonly isRecording: boolean;
-  /** Why the file could not be opened. */
+  /** Why the file could not be opened. A lock is no reason: calls then wait in the journal. */
   readonly error: string | undefined;
+  /** Calls that were made while the file could not be opened, of all who share it; they are lost. */
+  readonly unrecorded: number;
   /** Messages that could not be read. */
   readonly unreadable: number;
   /** What became of the records, of all who share the service. */
@@ -68,7 +70,7 @@ export interface InstrumentationReport {
 export class Instrumentation {
   readonly recorder: Recorder;
   readonly logger: Logger;
-  readonly #service: Pick<Service, "flush" | "shutdown" | "state" | "telemetry">;
+  readonly #service: Pick<Service, "flush" | "missed" | "shutdown" | "state" | "telemetry">;
   readonly #target: InstrumentationReport["target"];
   readonly #transports = new Set<string>();
   #connections = 0;
@@ -89,6 +91,7 @@ export class Instrumentation {
     this.#service = telemetry ? hostsOwn(telemetry) : sharedService({ path, config });
     this.recorder = new Recorder({
       telemetry: () => this.#service.telemetry,
+      missed: () => this.#service.missed(),
       payloads: config.capturePayloads
         ? { keys: redactKeys, ...(redact && { redact }) }
         : undefined,
@@ -148,8 +151,9 @@ function hostsOwn(telemetry: TelemetryService) {
     },
     get state() {
       const { isEnabled, stats } = telemetry;
-      return { path: undefined, isRecording: isEnabled, stats, error: undefined };
+      return { path: undefined, isRecording: isEnabled, stats, error: undefined, unrecorded: 0 };
     },
+    missed: () => undefined,
     flush: () => telemetry.flush(),
     shutdown: () => telemetry.flush(),
   };

@@ -7,6 +7,8 @@ import { type PayloadContext, type Redaction, redacted } from "./payload.ts";
 export interface RecorderOptions {
   /** The service, once there is one to record into. */
   readonly telemetry: () => TelemetryService | undefined;
+  /** Told of each call that starts while there is none. */
+  readonly missed: () => void;
   /** Whether payloads are stored, and how they are redacted. */
   readonly payloads: Redaction | undefined;
   /** What the host says of its server, over what the server says. */
@@ -38,6 +40,11 @@ export class Recorder {
   /** Where records go; undefined while recording is off or the database cannot be opened. */
   get telemetry(): TelemetryService | undefined {
     return this.#options.telemetry();
+  }
+
+  /** A call started that cannot be recorded. */
+  missed(): void {
+    this.#options.missed();
   }
 
   /** How many tools were listed. */

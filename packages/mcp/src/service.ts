@@ -1,17 +1,12 @@
 import {
-  type AnalyticsDb,
   type FlushResult,
   type TelemetryConfig,
   TelemetryService,
   containLogger,
-  createAnalyticsDb,
   stderrLogger,
 } from "@toolmeter/core";
 
-/** Longest time the first connection waits for others that migrate the file, in milliseconds. */
-const OPEN_TIMEOUT_MS = 500;
-
-/** After a failure to open the file, the next try comes no sooner, in milliseconds. */
+/** After a file that cannot be ours was found, the next look at it comes no sooner, in milliseconds. */
 const RETRY_MS = 30_000;
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
@@ -23,64 +18,70 @@ export interface ServiceOptions {
 }
 
 /**
- * A database and the `TelemetryService` on it, opened when first needed. What is not shut down ends with the
- * process: the core sees to it that nothing is lost.
+ * The `TelemetryService` on a file, begun when first needed; its writer opens the file. What is not shut down ends
+ * with the process: the core sees to it that nothing is lost.
  */
 export class Service {
   readonly options: ServiceOptions;
-  #open: { readonly db: AnalyticsDb; readonly telemetry: TelemetryService } | undefined;
+  #telemetry: TelemetryService | undefined;
   #retryAt = 0;
   #error: string | undefined;
+  #unrecorded = 0;
 
   constructor(options: ServiceOptions) {
     this.options = options;
   }
 
-  /** The service; undefined while recording is switched off or the file cannot be opened. */
+  /** The service; undefined while recording is switched off or the file cannot be ours. */
   get telemetry(): TelemetryService | undefined {
-    if (!this.#open && performance.now() >= this.#retryAt) this.#tryToOpen();
-    return this.#open?.telemetry.isEnabled ? this.#open.telemetry : undefined;
+    if (!this.#telemetry && performance.now() >= this.#retryAt) this.#tryToBegin();
+    return this.#telemetry?.isEnabled ? this.#telemetry : undefined;
   }
 
   /** Where records go, what became of them, and what is in the way; without opening anything. */
   get state() {
     return {
-      path: this.#open?.db.path,
-      isRecording: this.#open?.telemetry.isEnabled ?? false,
-      stats: this.#open?.telemetry.stats,
+      path: this.#telemetry?.path,
+      isRecording: this.#telemetry?.isEnabled ?? false,
+      stats: this.#telemetry?.stats,
       error: this.#error,
+      unrecorded: this.#unrecorded,
     };
   }
 
+  /** A call was made that `telemetry` was not there for. */
+  missed(): void {
+    if (this.#error !== undefined) this.#unrecorded += 1;
+  }
+
   flush(): Promise<FlushResult> {
-    return this.#open?.telemetry.flush() ?? Promise.resolve(NOTHING_TO_FLUSH);
+    return this.#telemetry?.flush() ?? Promise.resolve(NOTHING_TO_FLUSH);
   }
 
   /** Writes everything and closes the file. A later call opens it again. */
-  async shutdown(): Promise<FlushResult> {
-    const open = this.#open;
-    if (!open) return NOTHING_TO_FLUSH;
-    // First, and at once: what is postponed still belongs here.
-    const result = open.telemetry.shutdown();
-    this.#open = undefined;
-    await result;
-    open.db.close();
-    return result;
+  shutdown(): Promise<FlushResult> {
+    const telemetry = this.#telemetry;
+    this.#telemetry = undefined;
+    if (this.#unrecorded > 0)
+      this.#logger.warn(`Shut down; ${this.#unrecorded} tool calls were not recorded.`);
+    return telemetry?.shutdown() ?? Promise.resolve(NOTHING_TO_FLUSH);
   }
 
-  #tryToOpen(): void {
+  get #logger() {
+    return containLogger(this.options.config.logger ?? stderrLogger);
+  }
+
+  #tryToBegin(): void {
     const { path, config } = this.options;
     if (config.enabled === false) return;
-    const logger = containLogger(config.logger ?? stderrLogger);
     try {
-      const db = createAnalyticsDb(path, { openTimeoutMs: OPEN_TIMEOUT_MS, logger });
-      this.#open = { db, telemetry: new TelemetryService(db, config) };
+      this.#telemetry = new TelemetryService(path, config);
       this.#error = undefined;
     } catch (error) {
       this.#retryAt = performance.now() + RETRY_MS;
       const message = error instanceof Error ? error.message : String(error);
       if (this.#error === undefined)
-        logger.warn(`Tool calls are not recorded. ${message} The tools are not affected.`);
+        this.#logger.warn(`Tool calls are not recorded. ${message} The tools are not affected.`);
       this.#error = message;
     }
   }

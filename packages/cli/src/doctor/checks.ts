@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { AnalyticsError, createAnalyticsDb } from "@toolmeter/core";
-import { openAnalyticsReader, recordingHealth } from "@toolmeter/core/queries";
+import { livingRecorders, openAnalyticsReader, recordingHealth } from "@toolmeter/core/queries";
 import { version } from "../../package.json";
 import { show } from "../output/format.ts";
 import type { Finding } from "./finding.ts";
@@ -170,7 +170,7 @@ async function writability(file: string): Promise<Finding> {
 /** Journals of processes that live, and what was set aside. */
 export async function checkJournals(file: string): Promise<readonly Finding[]> {
   const names = await readdir(`${file}.journal`).catch(() => []);
-  const living = names.filter((name) => name.endsWith(".lock")).length;
+  const living = livingRecorders(file).length;
   const aside = [
     ...names.filter((name) => name.endsWith(".damaged")),
     ...(await readdir(dirname(file)).catch(() => [])).filter((name) =>

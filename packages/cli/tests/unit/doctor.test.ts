@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { createAnalyticsDb } from "@toolmeter/core";
+import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
 import {
   checkDatabase,
   checkJournals,
@@ -92,6 +92,17 @@ describe("doctor finds", () => {
     ]);
     db.$client.run("rollback");
   }, 10_000);
+
+  test("who records now: living processes, not the locks of dead ones", async () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    const telemetry = new TelemetryService(file);
+    writeFileSync(`${file}.journal/${Bun.randomUUIDv7()}.lock`, "");
+    writeFileSync(`${file}.journal/recovery.lock`, "");
+    expect(await checkJournals(file)).toMatchObject([{ detail: "1 process records now" }]);
+    await telemetry.shutdown();
+    expect(await checkJournals(file)).toMatchObject([{ detail: "0 processes record now" }]);
+  });
 
   test("what was set aside", async () => {
     using directory = temporaryDirectory();

@@ -35,6 +35,8 @@ export interface BatcherOptions<T> {
   readonly batchSize: number;
   /** Items a batch at most, when more wait than make one due. @default `batchSize` */
   readonly maxBatchSize?: number;
+  /** Longest pause after a failed write, in milliseconds. @default 30_000 */
+  readonly maxRetryMs?: (error: unknown) => number;
   /** Longest time an item waits for its batch to fill, in milliseconds. */
   readonly flushIntervalMs: number;
   /** Items that wait at most; a further one is refused. */
@@ -277,7 +279,7 @@ export class Batcher<T> {
     this.#inFlight = 0;
     this.#failures += 1;
     if (this.#isExpired) this.#giveUp(this.#remove(0, Infinity));
-    this.#retryMs = retryMs(this.#failures);
+    this.#retryMs = retryMs(this.#failures, this.#options.maxRetryMs?.(error) ?? RETRY_CAP_MS);
     this.#options.observer.failed(error, this.#failures, this.#pauseMs);
     // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
     // from inside it is answered by this failure instead of causing the next one.
@@ -311,7 +313,7 @@ export class Batcher<T> {
 }
 
 /** Doubling pauses from 100 ms, half of each at random so that processes do not try in step. */
-function retryMs(failures: number): number {
-  const pauseMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (failures - 1));
+function retryMs(failures: number, maxMs: number): number {
+  const pauseMs = Math.min(maxMs, RETRY_BASE_MS * 2 ** (failures - 1));
   return pauseMs * (0.5 + Math.random() / 2);
 }

@@ -1,9 +1,17 @@
-import { Database } from "bun:sqlite";
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { Database, constants } from "bun:sqlite";
+import {
+  accessSync,
+  chmodSync,
+  constants as access,
+  existsSync,
+  mkdirSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { whileBusySync } from "./busy.ts";
 import { canonicalPath } from "./canonical-path.ts";
-import { AnalyticsError } from "./errors.ts";
+import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
 import { separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 
@@ -55,22 +63,74 @@ export function openConnection(
   }
 }
 
+/** Failures that do not pass by themselves. */
+const LASTING: ReadonlySet<AnalyticsErrorCode> = new Set([
+  "not_a_database",
+  "foreign_database",
+  "newer_schema",
+  "cannot_open",
+]);
+
+/**
+ * Throws an AnalyticsError if a file can never be ours as it is: a directory, another program's file, a newer
+ * schema. Never waits; makes nothing but the directory. A lock, or damage, is for the writer to deal with.
+ */
+export function assertUsable(file: string): void {
+  if (isMissing(file)) return;
+  const { mtimeMs, size } = statSync(file);
+  try {
+    const client = openToIdentify(file);
+    try {
+      client.transaction(() => isCurrent(client, file)).deferred();
+    } finally {
+      client.close(true);
+    }
+  } catch (error) {
+    const known = toAnalyticsError(error, file);
+    const after = statSync(file, { throwIfNoEntry: false });
+    const hasChanged = after?.mtimeMs !== mtimeMs || after.size !== size;
+    if (LASTING.has(known.code) && !hasChanged) throw known;
+  }
+}
+
+/**
+ * Opens a file for reading only: a connection that may write would move the log of a killed process into the file when
+ * it closes. Where there is no log, nobody has the file open, and it is read without locks and files beside it.
+ */
+function openToIdentify(file: string): Database {
+  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
+  const hasLog = existsSync(`${file}-wal`) || existsSync(`${file}-journal`);
+  return new Database(
+    `${pathToFileURL(file).href}?mode=ro${hasLog ? "" : "&immutable=1"}`,
+    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+  );
+}
+
 function openFile(file: string): Database {
   if (file === MEMORY) return new Database(MEMORY, { strict: true });
   assertShort(file);
-  const isNew = !existsSync(file);
-  if (isNew) makeDirectory(canonicalPath(file));
-  else if (statSync(file).isDirectory()) {
+  const isNew = isMissing(file);
+  const client = new Database(file, { create: true, readwrite: true, strict: true });
+  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
+  if (isNew) chmodSync(file, 0o600);
+  return client;
+}
+
+/** Whether a file is still to be made, its directory then made. Throws if it is there and no file we may write. */
+function isMissing(file: string): boolean {
+  if (!existsSync(file)) {
+    makeDirectory(canonicalPath(file));
+    return true;
+  }
+  if (statSync(file).isDirectory()) {
     throw new AnalyticsError(
       "is_directory",
       file,
       `Expected a file, but ${file} is a directory. Name a file in it, such as ${join(file, "analytics.db")}.`,
     );
-  } else assertWritable(file);
-  const client = new Database(file, { create: true, readwrite: true, strict: true });
-  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
-  if (isNew) chmodSync(file, 0o600);
-  return client;
+  }
+  assertWritable(file);
+  return false;
 }
 
 /** SQLite's own error for a long path does not say that the path is too long. */
@@ -100,7 +160,7 @@ function makeDirectory(file: string): void {
 /** SQLite itself reports a read-only file no sooner than at the first write. */
 function assertWritable(file: string): void {
   try {
-    accessSync(file, constants.R_OK | constants.W_OK);
+    accessSync(file, access.R_OK | access.W_OK);
   } catch (error) {
     throw new AnalyticsError(
       "read_only",

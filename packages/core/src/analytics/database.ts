@@ -50,7 +50,7 @@ const NOTHING_RECOVERED: Recovery = { records: 0, recorders: 0, damaged: [] };
  * @throws AnalyticsError that says what was expected, what was found and the way out.
  */
 export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {}): AnalyticsDb {
-  const file = resolvePath(databasePath(path));
+  const file = resolvePath(path);
   const logger = containLogger(options.logger ?? stderrLogger);
   const timeoutMs = options.openTimeoutMs ?? 5_000;
   try {
@@ -63,9 +63,10 @@ export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {
   }
 }
 
-function resolvePath(path: string): string {
+/** The absolute path of the file that a path names, or `":memory:"`. */
+export function resolvePath(path?: string): string {
   if (path === MEMORY) return MEMORY;
-  const file = resolve(path);
+  const file = resolve(databasePath(path));
   return isDisabled() && !existsSync(file) ? MEMORY : file;
 }
 

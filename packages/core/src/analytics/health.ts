@@ -49,7 +49,7 @@ export class Health {
       failedFlushes: stats.failedFlushes - (before?.failedFlushes ?? 0),
       retries: stats.retries - (before?.retries ?? 0),
       unjournaled: stats.unjournaled - (before?.unjournaled ?? 0),
-      recovered: before ? 0 : stats.recovered,
+      recovered: stats.recovered - (before?.recovered ?? 0),
       recordingMs: stats.recordingMs - (before?.recordingMs ?? 0),
       queuePeak: stats.queuePeak,
       commitP50Ms: stats.commitMs.p50,

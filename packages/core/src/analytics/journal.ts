@@ -21,6 +21,9 @@ const SEGMENT_BYTES = 1_048_576;
 /** Calls in flight whose start is kept at most; a tool that never ends its calls must not fill memory. */
 const MAX_OPEN = 10_000;
 
+/** Longest wait for the lock of a new journal, in milliseconds. */
+const LOCK_WAIT_MS = 100;
+
 /** The directory of the journals of a database's recorders: the same for every name of the file. */
 export function journalDirectory(databasePath: string): string {
   return `${canonicalPath(databasePath)}.journal`;
@@ -71,7 +74,8 @@ export class Journal {
     this.#onFailure = onFailure;
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const path = join(this.#directory, lockName(recorderId));
-    const lock = FileLock.tryAcquire(path);
+    // Nobody but a recovery that looks for the locks of dead processes wants it, and only for a moment.
+    const lock = FileLock.acquire(path, LOCK_WAIT_MS);
     if (!lock) throw new Error(`Expected to lock ${path}, but another process holds it.`);
     this.#lock = lock;
     try {

@@ -1,3 +1,4 @@
+import type { BackgroundRecovery } from "./background-recovery.ts";
 import type { Rejection } from "./batcher.ts";
 import type { CommitCost } from "./file-writer.ts";
 import { type TelemetryRecord, decode } from "./record.ts";
@@ -9,6 +10,8 @@ export interface LineWriter {
   write(lines: readonly string[]): Promise<readonly Rejection<string>[]>;
   /** What the last commit took, where it is known. */
   readonly cost: CommitCost | undefined;
+  /** Begins to take in what dead processes left in their journals, where there is a file. Returns at once. */
+  recover(): void;
   /** Lets go of the file, within `timeoutMs`. Never rejects. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -43,12 +46,16 @@ function toLines(
   return rejections.map(({ item, error }) => ({ item: records.get(item) ?? "", error }));
 }
 
+type InlineTarget = RecordWriter & { readonly cost?: CommitCost; close?(): void };
+
 /** Writes in the calling thread, through any writer of records. */
 export class InlineWriter implements LineWriter {
-  readonly #writer: RecordWriter & { readonly cost?: CommitCost; close?(): void };
+  readonly #writer: InlineTarget;
+  readonly #recovery: BackgroundRecovery | undefined;
 
-  constructor(writer: RecordWriter & { readonly cost?: CommitCost; close?(): void }) {
+  constructor(writer: InlineTarget, recovery?: BackgroundRecovery) {
     this.#writer = writer;
+    this.#recovery = recovery;
   }
 
   get cost(): CommitCost | undefined {
@@ -59,7 +66,12 @@ export class InlineWriter implements LineWriter {
     return writeLines(this.#writer, lines);
   }
 
+  recover(): void {
+    this.#recovery?.start();
+  }
+
   async close(): Promise<void> {
+    this.#recovery?.stop();
     this.#writer.close?.();
   }
 }

@@ -1,6 +1,9 @@
-import { Database } from "bun:sqlite";
-import { chmodSync, rmSync } from "node:fs";
+import { Database, constants } from "bun:sqlite";
+import { chmodSync, existsSync, rmSync } from "node:fs";
 import { isBusy } from "./errors.ts";
+
+/** Pause between two tries to get a lock, in milliseconds. */
+const PAUSE_MS = 2;
 
 /**
  * A lock that says whether its holder lives. The operating system lets go of it the moment the process
@@ -20,29 +23,61 @@ export class FileLock {
 
   /** The lock, or `undefined` while another holds it. Makes the file. Throws if the file cannot be made. */
   static tryAcquire(path: string): FileLock | undefined {
-    const client = new Database(path, { create: true, readwrite: true });
-    try {
-      chmodSync(path, 0o600);
-      // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
-      client.run("pragma journal_mode = memory");
-      client.run("begin exclusive");
-      return new FileLock(client);
-    } catch (error) {
-      client.close(true);
-      if (isBusy(error)) return undefined;
-      throw error;
+    for (;;) {
+      const client = new Database(path, { create: true, readwrite: true });
+      try {
+        // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
+        client.run("pragma journal_mode = memory");
+        client.run("begin exclusive");
+        // Removed by its last holder after we opened it: a lock on a file without a name keeps nobody out.
+        if (!isRemoved(client)) {
+          chmodSync(path, 0o600);
+          return new FileLock(client);
+        }
+        client.close(true);
+      } catch (error) {
+        client.close(true);
+        if (isBusy(error)) return undefined;
+        throw error;
+      }
     }
+  }
+
+  /** The same, waiting for another holder, the thread asleep, for at most `timeoutMs` milliseconds. */
+  static acquire(path: string, timeoutMs: number): FileLock | undefined {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const lock = FileLock.tryAcquire(path);
+      if (lock || performance.now() >= deadline) return lock;
+      Bun.sleepSync(PAUSE_MS);
+    }
+  }
+
+  /** Whether somebody holds the lock now. Makes no file. Throws if the file cannot be opened. */
+  static isHeld(path: string): boolean {
+    if (!existsSync(path)) return false;
+    const lock = FileLock.tryAcquire(path);
+    lock?.release();
+    return lock === undefined;
   }
 
   release(): void {
     this.#client.close(true);
   }
 
-  /** Releases the lock and removes its file, which nobody may want to hold again. */
+  /** Releases the lock and removes its file. */
   remove(): void {
     const { filename } = this.#client;
-    // Removed first: whoever opened the file meanwhile holds a lock on a file without a name.
+    // Removed first: who opened the file meanwhile notices that it has no name any more.
     rmSync(filename, { force: true });
     this.release();
   }
+}
+
+/** Whether the file under a connection lost its name (https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html). */
+function isRemoved(client: Database): boolean {
+  // Bun asks for eight bytes; SQLite writes the first four.
+  const moved = new Int32Array(2);
+  client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
+  return moved[0] !== 0;
 }

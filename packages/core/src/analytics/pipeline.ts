@@ -1,12 +1,14 @@
+import { BackgroundRecovery } from "./background-recovery.ts";
 import { Batcher, type BatcherObserver, type FlushResult } from "./batcher.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { MEMORY } from "./connection.ts";
-import type { AnalyticsDb } from "./database.ts";
-import { errorMessage } from "./errors.ts";
+import type { Destination } from "./destination.ts";
+import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import { atExit } from "./exit.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
 import { Journal } from "./journal.ts";
 import { InlineWriter, type LineWriter, decodeAll } from "./line-writer.ts";
+import { listRecorders } from "./segments.ts";
 import { WORKER_PROGRAM, WorkerWriter } from "./worker-writer.ts";
 import { type RecordWriter, Writer } from "./writer.ts";
 
@@ -19,16 +21,25 @@ const BATCHES_A_COMMIT = 20;
 /** Longest wait for other processes' locks in the hook of a process that ends, in milliseconds. */
 const EXIT_WAIT_MS = 250;
 
+/** How long after its start a service begins to take in the journals of dead processes, in milliseconds. */
+const RECOVERY_DELAY_MS = 500;
+
+/** Longest pause between two tries to write, in milliseconds: into a locked file, and after any other failure. */
+const LOCKED_RETRY_MS = 1_000;
+const RETRY_MS = 30_000;
+
 /** Time for the worker to close its connection, after everything is written, in milliseconds. */
 const CLOSE_MS = 250;
 
 export interface PipelineOptions {
-  readonly db: AnalyticsDb;
+  readonly db: Destination;
   readonly recorderId: string;
   readonly config: ResolvedConfig;
   /** Where batches go instead of the database. */
   readonly writer?: RecordWriter | undefined;
   readonly observer: BatcherObserver<string>;
+  /** Told how many records of dead processes were taken in, after each batch of them. */
+  readonly recovered: (records: number) => void;
   /**
    * A line that goes with `count` lines that are about to be written into the database, if there is one to
    * go. `unqueued` of them were never in the queue.
@@ -49,6 +60,7 @@ export class Pipeline {
   readonly #journal: Journal | undefined;
   readonly #batcher: Batcher<string>;
   readonly #forgetExit: () => void;
+  readonly #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -69,11 +81,14 @@ export class Pipeline {
       // Whoever takes batches instead of the database gets them as small as it asked for.
       maxBatchSize: config.batchSize * (writer ? 1 : BATCHES_A_COMMIT),
       flushIntervalMs: config.flushIntervalMs,
+      // A lock passes by itself; what else fails does seldom.
+      maxRetryMs: (error) => (analyticsErrorCode(error) === "locked" ? LOCKED_RETRY_MS : RETRY_MS),
       maxQueueSize: config.maxQueueSize,
       maxQueueBytes: config.maxQueueBytes,
       maxBatchBytes: MAX_BATCH_LENGTH,
       sizeOf: (line) => line.length,
     });
+    this.#recoveryTimer = hasFile ? this.#recoverLater() : undefined;
     this.#forgetExit = hasFile ? atExit(() => this.#onExit()) : () => undefined;
   }
 
@@ -112,6 +127,7 @@ export class Pipeline {
 
   /** Writes everything, the last lines too, and lets go of all files. Lines that remain stay in the journal. */
   async close(timeoutMs: number): Promise<FlushResult> {
+    clearTimeout(this.#recoveryTimer);
     const last = this.#options.lastLines();
     for (const line of last) this.#journal?.append(line);
     const result = await keepAlive(this.#batcher.close(timeoutMs, last));
@@ -123,15 +139,29 @@ export class Pipeline {
   }
 
   #createWriter(hasFile: boolean): LineWriter {
-    const { db, config, recorderId, writer } = this.#options;
+    const { db, config, recorderId, writer, recovered } = this.#options;
     const warn = (message: string) => void config.logger.warn(message);
     if (writer) return new InlineWriter(writer);
-    if (!hasFile) return new InlineWriter(new Writer(db.$client, db.path, recorderId));
-    const { path } = db;
+    const { path, $client } = db;
+    if (!hasFile && $client) return new InlineWriter(new Writer($client, path, recorderId));
     const { worker, retention } = config;
-    if (worker === false) return new InlineWriter(new FileWriter(path, recorderId, warn));
+    if (worker === false) {
+      const recovery = new BackgroundRecovery({ path, warn, took: recovered });
+      return new InlineWriter(new FileWriter(path, recorderId, warn), recovery);
+    }
     const program = worker === true ? WORKER_PROGRAM : worker;
-    return new WorkerWriter({ program, path, recorderId, retention, warn });
+    return new WorkerWriter({ program, path, recorderId, retention, warn, recovered });
+  }
+
+  /** Recovery takes time that a server has when it has answered its first messages. */
+  #recoverLater(): ReturnType<typeof setTimeout> {
+    const { db, recorderId } = this.#options;
+    const timer = setTimeout(() => {
+      // No thread is started where there are only our own files.
+      if (listRecorders(db.path).some((id) => id !== recorderId)) this.#writer.recover();
+    }, RECOVERY_DELAY_MS);
+    timer.unref();
+    return timer;
   }
 
   #createJournal(): Journal | undefined {
@@ -185,9 +215,9 @@ export class Pipeline {
 }
 
 /** A transaction that the host left open would keep the lock from us, and nobody will commit it any more. */
-function rollBack({ $client }: AnalyticsDb): void {
+function rollBack({ $client }: Destination): void {
   try {
-    if ($client.inTransaction) $client.run("rollback");
+    if ($client?.inTransaction) $client.run("rollback");
   } catch {
     // The connection was closed.
   }

@@ -7,7 +7,7 @@ import { AnalyticsError, toAnalyticsError } from "./errors.ts";
 import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
 import { openReadOnly } from "./read-only.ts";
-import { listSegments } from "./segments.ts";
+import { listRecorders, listSegments, recoveryLock } from "./segments.ts";
 
 /** An analytics database that is open for questions. Its opener closes it. */
 export interface AnalyticsReader extends Disposable {
@@ -40,7 +40,8 @@ export async function openAnalyticsReader(
   { openTimeoutMs = 5_000, readOnly = false }: AnalyticsReaderOptions = {},
 ): Promise<AnalyticsReader> {
   const file = resolve(databasePath(path));
-  if (!existsSync(file)) {
+  // Of a recorder that was killed before it wrote its first batch, there is a journal only.
+  if (!existsSync(file) && listSegments(file).length === 0) {
     throw new AnalyticsError(
       "not_found",
       file,
@@ -48,9 +49,10 @@ export async function openAnalyticsReader(
     );
   }
   try {
-    const client = isWritable(file)
-      ? await openLive(file, openTimeoutMs, readOnly)
-      : openReadOnly(file);
+    const client =
+      isWritable(file) || !existsSync(file)
+        ? await openLive(file, openTimeoutMs, readOnly)
+        : openReadOnly(file);
     const close = () => client.close(true);
     return { path: file, $client: client, close, [Symbol.dispose]: close };
   } catch (error) {
@@ -70,7 +72,7 @@ function isWritable(file: string): boolean {
 }
 
 async function openLive(file: string, timeoutMs: number, readOnly: boolean): Promise<Database> {
-  if (hasDeadRecorders(file)) {
+  if (!existsSync(file) || needsRecovery(file)) {
     // Rare, and it loads all that writes.
     const { createAnalyticsDb } = await import("./database.ts");
     createAnalyticsDb(file, { openTimeoutMs: timeoutMs }).close();
@@ -84,17 +86,21 @@ async function openLive(file: string, timeoutMs: number, readOnly: boolean): Pro
   return client;
 }
 
-function hasDeadRecorders(file: string): boolean {
-  const recorders = new Set(listSegments(file).map(({ recorderId }) => recorderId));
-  return [...recorders].some((id) => !isAlive(file, id));
+/** Whether a process died, or another process is taking in what it left: then that is waited for. */
+function needsRecovery(file: string): boolean {
+  if (existsSync(recoveryLock(file))) return true;
+  return listRecorders(file).some((id) => !isAlive(file, id));
+}
+
+/** The recorders of a database whose processes live. */
+export function livingRecorders(file: string): readonly string[] {
+  return listRecorders(file).filter((id) => isAlive(file, id));
 }
 
 /** Whether the process of a recorder lives: it holds the lock of its journal as long. */
 export function isAlive(file: string, recorderId: string): boolean {
   try {
-    const lock = FileLock.tryAcquire(join(journalDirectory(file), lockName(recorderId)));
-    lock?.release();
-    return lock === undefined;
+    return FileLock.isHeld(join(journalDirectory(file), lockName(recorderId)));
   } catch {
     // Nothing can be taken in where nothing can be locked.
     return true;

@@ -77,12 +77,12 @@ export function encode(record: Exclude<TelemetryRecord, { kind: "tool_call" }>):
 }
 
 /**
- * The record of a line. Throws if the line is none of ours; what a damaged line may still claim is for the
- * database's constraints to refuse.
+ * Returns the record of a line; surrounding white space is ignored. Throws if the line is none of ours. Only what
+ * this needs is checked here; `shape.ts` checks each field before it is stored.
  */
 export function decode(line: string): TelemetryRecord {
-  const parsed: Line = JSON.parse(line);
-  if (!KINDS.includes(parsed?.kind)) {
+  const parsed: unknown = JSON.parse(line);
+  if (!isLine(parsed)) {
     throw new SyntaxError(`Expected a record, got ${JSON.stringify(line.slice(0, 60))}`);
   }
   if (parsed.kind !== "tool_call") return parsed;
@@ -90,6 +90,17 @@ export function decode(line: string): TelemetryRecord {
   const hasPayloads = "arguments" in parsed || "result" in parsed || "attributes" in parsed;
   const details = hasPayloads ? { ...call, ...payloadTexts(parsed) } : call;
   return { kind: "tool_call", row: toToolCallRow(id, recordedAt, details) };
+}
+
+function isLine(value: unknown): value is Line {
+  if (!isObject(value)) return false;
+  const { kind, call } = value;
+  if (kind !== "tool_call") return KINDS.some((known) => known === kind) && isObject(value["row"]);
+  return isObject(call) && typeof call["toolName"] === "string" && call["toolName"] !== "";
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function payloadTexts({ arguments: input, result, attributes }: CallLine) {

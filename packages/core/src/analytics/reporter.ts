@@ -20,7 +20,7 @@ export class Reporter {
     this.#logger = logger;
   }
 
-  started(path: string, journalMode: string): void {
+  started(path: string, journalMode = "wal"): void {
     this.#logger.info(`Recording tool calls into ${path}.`);
     if (journalMode !== "wal" && path !== ":memory:") {
       this.#logger.warn(

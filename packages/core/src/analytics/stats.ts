@@ -27,7 +27,7 @@ export interface TelemetryStats {
   readonly dropped: Readonly<Record<DropReason, number>>;
   /** Records that `shutdown()` could not write in time: whoever opens the database next takes them in. */
   readonly leftInJournal: number;
-  /** Records that dead processes had left, taken in when this database was opened. */
+  /** Records that dead processes had left, taken in so far. */
   readonly recovered: number;
   /** Batches whose write failed; each was or will be tried again. */
   readonly failedFlushes: number;

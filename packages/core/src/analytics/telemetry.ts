@@ -1,6 +1,7 @@
 import type { FlushResult, Rejection } from "./batcher.ts";
 import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./config.ts";
 import type { AnalyticsDb } from "./database.ts";
+import { destinationOf } from "./destination.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import { Health } from "./health.ts";
 import { CallsInFlight, type ToolCallHandle, type ToolCallStart } from "./in-flight.ts";
@@ -33,12 +34,13 @@ const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
  * Nothing here throws, rejects, writes to stdout, or keeps the process alive. `recordToolCall`,
  * `startSession` and `endSession` return at once, the record safe from SIGKILL in a journal; a batch is
  * written, by a worker, when 50 records wait, after 5 s, on `flush()`, on `shutdown()` and when the process
- * ends. The database stays open: its creator closes it, after `shutdown()`.
+ * ends. A database that was handed over stays open: its creator closes it, after `shutdown()`.
  */
 export class TelemetryService implements AsyncDisposable {
   readonly #config: ResolvedConfig;
   readonly #recorderId = Bun.randomUUIDv7();
-  readonly #recovered: number;
+  readonly #path: string;
+  #recovered: number;
   readonly #reporter: Reporter;
   readonly #pipeline: Pipeline;
   readonly #meter = new Meter();
@@ -59,9 +61,17 @@ export class TelemetryService implements AsyncDisposable {
   /** Whether any record named a session: else there is none to end. */
   #hasSessions = false;
 
-  constructor(db: AnalyticsDb, config: TelemetryConfig = {}) {
+  /**
+   * @param database A database that is open; or the path of a file, which the writing thread opens, creates and
+   * migrates, and into which it takes what killed processes left: nothing is waited for here, and while the file is
+   * locked, records wait in the journal. Default: `TOOLMETER_DB`, else `analytics.db` in the user's data directory.
+   * @throws AnalyticsError if a path names a directory, another program's file, or one that a newer Toolmeter wrote.
+   */
+  constructor(database?: AnalyticsDb | string, config: TelemetryConfig = {}) {
     this.#config = resolveConfig(config);
-    this.#recovered = db.recovery.records;
+    const db = destinationOf(database, this.#config.enabled);
+    this.#path = db.path;
+    this.#recovered = db.recovery?.records ?? 0;
     this.#reporter = new Reporter(this.#config.logger);
     this.#pipeline = new Pipeline({
       db,
@@ -73,6 +83,9 @@ export class TelemetryService implements AsyncDisposable {
           this.#onWritten(batch.length, rejections, durationMs),
         failed: (error, failures, retryInMs) => this.#onFailed(error, failures, retryInMs),
         gaveUp: (lines) => this.#onGaveUp(lines.length),
+      },
+      recovered: (records) => {
+        this.#recovered += records;
       },
       footnote: (count, unqueued) => this.#healthLine(count, unqueued),
       lastLines: () => this.#lastLines(),
@@ -192,6 +205,11 @@ export class TelemetryService implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown().then(() => undefined);
+  }
+
+  /** The absolute path of the file that records go to, or `":memory:"`. */
+  get path(): string {
+    return this.#path;
   }
 
   /** Whether anything is recorded: neither `enabled: false` nor `TOOLMETER_DISABLED` says otherwise. */

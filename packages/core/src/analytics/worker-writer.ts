@@ -1,3 +1,4 @@
+import { BackgroundRecovery } from "./background-recovery.ts";
 import type { Rejection } from "./batcher.ts";
 import { AnalyticsError, type AnalyticsErrorCode, errorMessage } from "./errors.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
@@ -13,6 +14,8 @@ export type ToWorker =
       readonly retention: RetentionPolicy;
     }
   | { readonly kind: "write"; readonly lines: string }
+  /** To take in what dead processes left, in between. */
+  | { readonly kind: "recover" }
   | { readonly kind: "close" };
 
 interface Failure {
@@ -30,6 +33,7 @@ export type FromWorker =
     }
   | ({ readonly kind: "failed" } & Failure)
   | { readonly kind: "warning"; readonly message: string }
+  | { readonly kind: "recovered"; readonly records: number }
   | { readonly kind: "closed" };
 
 export interface WorkerWriterOptions {
@@ -39,6 +43,8 @@ export interface WorkerWriterOptions {
   readonly recorderId: string;
   readonly retention: RetentionPolicy;
   readonly warn: (message: string) => void;
+  /** Told how many records of dead processes were taken in. */
+  readonly recovered: (records: number) => void;
 }
 
 /** The program beside this file; in a bundle there is none. */
@@ -67,6 +73,8 @@ export class WorkerWriter implements LineWriter {
   #closed: PromiseWithResolvers<void> | undefined;
   #inline: LineWriter | undefined;
   #cost: CommitCost | undefined;
+  /** Whether `recover()` was called: a writer that takes over goes on with it. */
+  #isRecovering = false;
 
   constructor(options: WorkerWriterOptions) {
     this.#options = options;
@@ -87,6 +95,16 @@ export class WorkerWriter implements LineWriter {
       this.#fallBack(errorMessage(error));
     }
     return pending.promise;
+  }
+
+  recover(): void {
+    this.#isRecovering = true;
+    if (this.#inline) return this.#inline.recover();
+    try {
+      post((this.#worker ??= this.#start()), { kind: "recover" });
+    } catch (error) {
+      this.#fallBack(errorMessage(error));
+    }
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -142,6 +160,9 @@ export class WorkerWriter implements LineWriter {
       case "warning":
         this.#options.warn(message.message);
         return;
+      case "recovered":
+        this.#options.recovered(message.records);
+        return;
       case "closed":
         this.#closed?.resolve();
     }
@@ -162,12 +183,14 @@ export class WorkerWriter implements LineWriter {
 
   /** Writes in this thread from now on. */
   #fallBack(reason: string): void {
-    const { path, recorderId, warn } = this.#options;
+    const { path, recorderId, warn, recovered } = this.#options;
     warn(
       `Expected to write in a thread of its own, but it could not run (${reason}). Batches are written in the tool's thread. In a bundle, say with the option \`worker\` where its program is.`,
     );
-    const inline = new InlineWriter(new FileWriter(path, recorderId, warn));
+    const recovery = new BackgroundRecovery({ path, warn, took: recovered });
+    const inline = new InlineWriter(new FileWriter(path, recorderId, warn), recovery);
     this.#inline = inline;
+    if (this.#isRecovering) inline.recover();
     const pending = this.#pending;
     this.#pending = undefined;
     if (pending) inline.write(pending.lines).then(pending.resolve, pending.reject);

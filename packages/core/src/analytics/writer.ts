@@ -3,12 +3,7 @@ import { getTableColumns, getTableName } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Rejection } from "./batcher.ts";
 import { whileBusy } from "./busy.ts";
-import {
-  AnalyticsError,
-  analyticsErrorCode,
-  primaryResultCode,
-  toAnalyticsError,
-} from "./errors.ts";
+import { AnalyticsError, primaryResultCode, toAnalyticsError } from "./errors.ts";
 import type { SeenDefinition, SessionEnd } from "./metadata.ts";
 import { assertVersion } from "./migrations.ts";
 import type { RecorderEnd, RecorderHealth, TelemetryRecord } from "./record.ts";
@@ -20,6 +15,7 @@ import {
   toolCalls,
   toolDefinitions,
 } from "./schema.ts";
+import { type Shape, conform, shapeOf } from "./shape.ts";
 
 export type RecordRejection = Rejection<TelemetryRecord>;
 
@@ -53,12 +49,31 @@ const FILLED_COLUMNS = Object.values(SESSION_COLUMNS)
   .map(({ name }) => name)
   .filter((name) => !["id", "started_at_ms", "recorder_id"].includes(name));
 
+/** What the rows of each kind of record look like, by the columns that store them. */
+const SHAPES = {
+  tool_call: shapeOf(CALL_COLUMNS),
+  session_start: shapeOf({ ...SESSION_COLUMNS, recordedAt: sessions.startedAt }),
+  session_end: shapeOf({
+    sessionId: sessions.id,
+    endedAt: sessions.startedAt,
+    reason: sessions.endReason,
+  }),
+  tool_definition: shapeOf(DEFINITION_COLUMNS),
+  recorder_end: shapeOf({
+    recorderId: sessions.recorderId,
+    endedAt: sessions.endedAt,
+    reason: sessions.endReason,
+  }),
+  // What an older recorder did not count, it counted zero times.
+  recorder_health: shapeOf(HEALTH_COLUMNS, 0),
+} satisfies Record<TelemetryRecord["kind"], Shape>;
+
 /**
  * Writes batches through a connection: one batch, one transaction, prepared statements.
  *
  * Writing a batch twice stores it once: calls by their id, session events by what they say. A record that
- * the database refuses for what it holds (a constraint, a value that cannot be bound) is set aside and
- * the others are committed; any other error undoes the whole batch.
+ * cannot be stored for what it holds (a field of another type, a constraint) is rejected and the others are
+ * committed; any other error undoes the whole batch.
  */
 export class Writer implements RecordWriter {
   readonly #client: Database;
@@ -118,25 +133,28 @@ export class Writer implements RecordWriter {
 
   #applyRecord(record: TelemetryRecord, statements: Statements, noted: Map<string, number>): void {
     switch (record.kind) {
-      case "tool_call":
-        this.#noteSession(record.row, statements, noted);
-        statements.insertCall.run(record.row);
+      case "tool_call": {
+        const row = conform(record.row, SHAPES.tool_call);
+        this.#noteSession(row, statements, noted);
+        statements.insertCall.run(row);
         return;
+      }
       case "session_start":
         startSession(record.row, statements);
         return;
       case "tool_definition":
-        statements.seeDefinition.run(toDefinitionRow(record.row));
+        statements.seeDefinition.run(conform(toDefinitionRow(record.row), SHAPES.tool_definition));
         return;
-      case "session_end":
-        if (statements.endSession.run(record.row).changes === 0)
-          throw unknownSession(record.row, this.#path);
+      case "session_end": {
+        const row = conform(record.row, SHAPES.session_end);
+        if (statements.endSession.run(row).changes === 0) throw unknownSession(row, this.#path);
         return;
+      }
       case "recorder_end":
-        statements.endRecorder.run(record.row);
+        statements.endRecorder.run(conform(record.row, SHAPES.recorder_end));
         return;
       case "recorder_health":
-        statements.keepHealth.run(record.row);
+        statements.keepHealth.run(conform(record.row, SHAPES.recorder_health));
     }
   }
 
@@ -162,12 +180,12 @@ export class Writer implements RecordWriter {
 }
 
 /**
- * Whether only this record is refused: SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH, an unknown
- * session, or a value that cannot be bound. Each undoes its own statement and leaves the transaction whole.
+ * Whether only this record is refused: by SQLite with SQLITE_TOOBIG, SQLITE_CONSTRAINT or SQLITE_MISMATCH, which undo
+ * their own statement and leave the transaction whole, or by anything that is not SQLite.
  */
 function isRecordsFault(error: unknown): boolean {
-  if (analyticsErrorCode(error) === "unknown_session") return true;
-  return error instanceof TypeError || [18, 19, 20].includes(primaryResultCode(error) ?? -1);
+  const code = primaryResultCode(error);
+  return code === undefined || [18, 19, 20].includes(code);
 }
 
 function unknownSession({ sessionId }: SessionEnd, path: string): AnalyticsError {
@@ -179,12 +197,18 @@ function unknownSession({ sessionId }: SessionEnd, path: string): AnalyticsError
 }
 
 function startSession(
-  { definitionHashes = [], ...session }: SessionStart,
+  { definitionHashes = [], ...start }: SessionStart,
   { beginSession, linkDefinition }: Statements,
 ): void {
+  if (!isTexts(definitionHashes)) throw new TypeError("Expected `definitionHashes` to be texts");
+  const session = conform(start, SHAPES.session_start);
   beginSession.run(session);
   for (const definitionHash of definitionHashes)
     linkDefinition.run({ sessionId: session.id, definitionHash });
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 type DefinitionRow = ReturnType<typeof toDefinitionRow>;

@@ -1,42 +1,59 @@
 /** The thread that writes: opens, writes, acknowledges; tidies when idle. `worker-writer.ts` is the other side. */
-import { errorMessage, toAnalyticsError } from "./errors.ts";
+import { BackgroundRecovery } from "./background-recovery.ts";
+import { toAnalyticsError } from "./errors.ts";
 import { FileWriter } from "./file-writer.ts";
 import { writeLines } from "./line-writer.ts";
-import { Retention } from "./retention.ts";
+import { Retention, type RetentionPolicy } from "./retention.ts";
+import { Tidying } from "./tidying.ts";
 import type { FromWorker, ToWorker } from "./worker-writer.ts";
 
 declare const self: Worker;
 
-/** How long after the last write the thread tidies, in milliseconds. */
-const IDLE_MS = 1_000;
-/** Pause between two slices of tidying, in which others write, in milliseconds. */
-const PAUSE_MS = 20;
-
 let path = "";
 let writer: FileWriter | undefined;
-let retention = new Retention({});
-let timer: ReturnType<typeof setTimeout> | undefined;
+let tidying: Tidying | undefined;
+let recovery: BackgroundRecovery | undefined;
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => void answer(data));
 
 async function answer(message: ToWorker): Promise<void> {
   switch (message.kind) {
     case "open":
-      path = message.path;
-      writer = new FileWriter(path, message.recorderId, warn);
-      retention = new Retention(message.retention);
+      open(message.path, message.recorderId, message.retention);
+      return;
+    case "recover":
+      recovery?.start();
       return;
     case "write":
-      clearTimeout(timer);
+      tidying?.stop();
       // Each line has its end, also the last.
       post(await write(message.lines.split("\n").slice(0, -1)));
-      timer = setTimeout(tidy, IDLE_MS);
+      tidying?.start();
       return;
     case "close":
-      clearTimeout(timer);
+      tidying?.stop();
+      recovery?.stop();
       writer?.close();
       post({ kind: "closed" });
   }
+}
+
+function open(file: string, recorderId: string, policy: RetentionPolicy): void {
+  path = file;
+  const opened = new FileWriter(file, recorderId, warn);
+  writer = opened;
+  tidying = new Tidying({
+    path,
+    client: () => opened.client,
+    retention: new Retention(policy),
+    done: () => opened.checkpoint("truncate"),
+    warn,
+  });
+  recovery = new BackgroundRecovery({
+    path,
+    warn,
+    took: (records) => post({ kind: "recovered", records }),
+  });
 }
 
 async function write(lines: readonly string[]): Promise<FromWorker> {
@@ -50,17 +67,6 @@ async function write(lines: readonly string[]): Promise<FromWorker> {
     };
   } catch (error) {
     return { kind: "failed", ...describe(error) };
-  }
-}
-
-function tidy(): void {
-  const client = writer?.client;
-  if (!client) return;
-  try {
-    if (retention.slice(client, Date.now())) timer = setTimeout(tidy, PAUSE_MS);
-    else writer?.checkpoint("truncate");
-  } catch (error) {
-    warn(`Old calls could not be removed from ${path}: ${errorMessage(error)}.`);
   }
 }
 

@@ -1,18 +1,23 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { journalDirectory } from "../../src/analytics/journal.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/analytics/migrations.ts";
+import { encodeCall } from "../../src/analytics/record.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROCESSES = 8;
 const ROUNDS = 50;
+const DEAD_RECORDERS = 2;
 
-test(`${PROCESSES} processes open one new file at once, ${ROUNDS} times, and none fails`, async () => {
+test(`${PROCESSES} processes open one new file with the journals of dead ones at once, ${ROUNDS} times, and none fails`, async () => {
   using directory = temporaryDirectory();
   const children = await Promise.all(Array.from({ length: PROCESSES }, startChild));
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       const file = directory.file(`${round}.db`);
+      leaveJournals(file);
       const answers = children.map((child) => child.answer());
       for (const child of children) child.send(file);
       expect(await Promise.all(answers)).toEqual(Array(PROCESSES).fill(null));
@@ -21,12 +26,25 @@ test(`${PROCESSES} processes open one new file at once, ${ROUNDS} times, and non
         version: SCHEMA_VERSION,
         migrations: SCHEMA_VERSION,
         integrity: "ok",
+        calls: DEAD_RECORDERS,
       });
+      expect(readdirSync(journalDirectory(file))).toEqual([]);
     }
   } finally {
     for (const child of children) child.kill();
   }
+  // They all took in the same journals at once, and none had anything to say of it.
+  expect(await Promise.all(children.map((child) => child.said()))).toEqual(children.map(() => ""));
 }, 60_000);
+
+function leaveJournals(file: string): void {
+  mkdirSync(journalDirectory(file));
+  for (let recorder = 0; recorder < DEAD_RECORDERS; recorder += 1) {
+    const line = encodeCall(Bun.randomUUIDv7(), 1, { toolName: "left", durationMs: 1 });
+    const path = join(journalDirectory(file), `${Bun.randomUUIDv7()}-1.jsonl`);
+    writeFileSync(path, line);
+  }
+}
 
 /** A process that has loaded everything and waits for the name of a file. */
 async function startChild() {
@@ -35,11 +53,12 @@ async function startChild() {
     ipc: (message: unknown) => answered.resolve(message),
     onExit: (_child, exitCode) => answered.reject(new Error(`ended with ${exitCode}`)),
     stdout: "ignore",
-    stderr: "inherit",
+    stderr: "pipe",
   });
   expect(await answered.promise).toBe("ready");
   return {
     send: (file: string) => child.send(file),
+    said: () => child.stderr.text(),
     answer: () => (answered = Promise.withResolvers()).promise,
     kill: () => {
       answered = Promise.withResolvers();
@@ -57,5 +76,6 @@ function lookInto(file: string) {
     version: value("pragma user_version"),
     migrations: value("select count(*) from __drizzle_migrations"),
     integrity: value("pragma integrity_check"),
+    calls: value("select count(*) from tool_calls"),
   };
 }

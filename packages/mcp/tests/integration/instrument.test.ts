@@ -1,5 +1,8 @@
 /** What `instrument` does to its target, and what it leaves alone. */
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport as InMemoryV1 } from "@modelcontextprotocol/sdk/inMemory.js";
 import { McpServer as McpServerV1 } from "@modelcontextprotocol/sdk/server/mcp.js";
@@ -279,6 +282,7 @@ describe("instrument()", () => {
       path: file.path,
       isRecording: true,
       error: undefined,
+      unrecorded: 0,
       unreadable: 0,
       stats: expect.objectContaining({ dropped: expect.any(Object) }),
     });
@@ -353,8 +357,52 @@ describe("instrument()", () => {
     expect(instrumentation(server)?.report()).toMatchObject({
       isRecording: false,
       error: expect.stringContaining(file.path),
+      unrecorded: 2,
     });
+    expect(readdirSync(dirname(file.path))).toEqual(["a.db"]);
     expect(await instrumentation(server)?.flush()).toEqual({ outcome: "written", remaining: 0 });
+    await instrumentation(server)?.shutdown();
+    expect(file.lines.at(-1)).toBe("Shut down; 2 tool calls were not recorded.");
+  });
+
+  test.each([
+    ["begin immediate", ["begin immediate"]],
+    ["begin exclusive", ["begin exclusive"]],
+    ["locking_mode = exclusive", ["pragma locking_mode = exclusive", "begin immediate", "commit"]],
+  ])("records from the first call on while the file is locked by %s", async (_name, statements) => {
+    using file = place();
+    createAnalyticsDb(file.path).close();
+    const holder = new Database(file.path);
+    for (const statement of statements) holder.run(statement);
+    const server = instrument(serverV1(), file.options);
+    const { client } = await connectV1(server);
+    for (let call = 0; call < 5; call += 1) await client.callTool(ECHO);
+    expect(instrumentation(server)?.report()).toMatchObject({
+      isRecording: true,
+      error: undefined,
+      unrecorded: 0,
+      stats: { written: 0, unjournaled: 0 },
+    });
+    expect(file.lines.filter((line) => line.includes("not recorded"))).toEqual([]);
+    holder.close();
+    expect((await file.read(server)).calls).toHaveLength(5);
+  });
+
+  test("answers before it takes in what a killed process left", async () => {
+    using file = place();
+    const directory = `${file.path}.journal`;
+    mkdirSync(directory);
+    const call = { toolName: "left", durationMs: 1 };
+    const line = { kind: "tool_call", id: Bun.randomUUIDv7(), recordedAt: 1, call };
+    writeFileSync(`${directory}/${Bun.randomUUIDv7()}-1.jsonl`, `${JSON.stringify(line)}\n`);
+    const server = instrument(serverV1(), file.options);
+    const { client } = await connectV1(server);
+    await client.callTool(ECHO);
+    const recovered = () => instrumentation(server)?.report().stats?.recovered;
+    expect(recovered()).toBe(0);
+    while (recovered() === 0) await Bun.sleep(20);
+    expect(recovered()).toBe(1);
+    expect((await file.read(server)).calls).toHaveLength(2);
   });
 
   test("records nothing and makes no file while recording is switched off", async () => {

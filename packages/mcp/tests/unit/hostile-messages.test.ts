@@ -20,7 +20,13 @@ async function recorded(talk: (connection: Connection) => void, transport = "in_
   using db = createAnalyticsDb(":memory:");
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const telemetry = new TelemetryService(db, { capturePayloads: true, logger });
-  const recorder = new Recorder({ telemetry: () => telemetry, payloads: {}, server: {}, logger });
+  const recorder = new Recorder({
+    telemetry: () => telemetry,
+    missed: () => undefined,
+    payloads: {},
+    server: {},
+    logger,
+  });
   talk(new Connection(recorder, { transport }));
   // The rest of a long listing has its turn.
   for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));

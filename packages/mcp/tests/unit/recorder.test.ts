@@ -10,6 +10,7 @@ function recorder() {
   const logger = { debug: warn, info: warn, warn, error: warn };
   const made = new Recorder({
     telemetry: () => undefined,
+    missed: () => undefined,
     payloads: undefined,
     server: {},
     logger,

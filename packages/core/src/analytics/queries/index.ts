@@ -3,7 +3,7 @@
  * zod is loaded for them.
  */
 export { databasePath } from "../environment.ts";
-export { openAnalyticsReader } from "../reader.ts";
+export { livingRecorders, openAnalyticsReader } from "../reader.ts";
 export {
   CALL_RECORD_COLUMNS,
   callsAfter,

@@ -17,6 +17,7 @@ function setUp(program: string | URL = WORKER_PROGRAM) {
     recorderId: "recorder",
     retention: {},
     warn: (message) => warnings.push(message),
+    recovered: () => undefined,
   });
   return {
     directory,

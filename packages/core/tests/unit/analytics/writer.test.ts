@@ -100,9 +100,9 @@ describe("Writer.write", () => {
 
   const poison: { name: string; bad: () => TelemetryRecord; message: string }[] = [
     {
-      name: "breaks a NOT NULL constraint",
+      name: "has no number where one is needed",
       bad: () => call({ durationMs: Number.NaN }),
-      message: "NOT NULL constraint failed: tool_calls.duration_ms (:memory:).",
+      message: "Expected `durationMs` to be a finite number, got NaN (:memory:).",
     },
     {
       name: "a trigger in the file refuses",
@@ -112,12 +112,12 @@ describe("Writer.write", () => {
     {
       name: "holds a value that cannot be bound",
       bad: () => ({ kind: "tool_call", row: Object.assign(callRow(), { result: new Date(0) }) }),
-      message: "Binding expected string, TypedArray, boolean, number, bigint or null (:memory:).",
+      message: "Expected `result` to be a JSON text, got object (:memory:).",
     },
     {
       name: "is a session start without a time",
       bad: () => start("bad", Number.NaN),
-      message: "NOT NULL constraint failed: sessions.started_at_ms (:memory:).",
+      message: "Expected `startedAt` to be a time in milliseconds since 1970, got NaN (:memory:).",
     },
   ];
   test.each(poison)(

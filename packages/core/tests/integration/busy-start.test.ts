@@ -1,0 +1,116 @@
+/** Services that begin while others hold, create or migrate their file: what they accept is there in the end. */
+import { Database } from "bun:sqlite";
+import { afterAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { z } from "zod";
+import { createAnalyticsDb } from "../../src/analytics/database.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const RECORDERS = 12;
+
+/** More in the long run: `TOOLMETER_ROUNDS=20 bun test busy-start`. */
+const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 2);
+
+/** How long the file is held, in milliseconds: 0.5 s, in the long run 1, 10 and 60 s. */
+const HOLDS = ROUNDS < 20 ? [500] : [1_000, 10_000, 60_000];
+
+const answerSchema = z.object({
+  accepted: z.number(),
+  dropped: z.number(),
+  unjournaled: z.number(),
+});
+
+/** A process that has loaded everything and waits for its task. */
+async function startRecorder() {
+  let answered = Promise.withResolvers<unknown>();
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "programs/first-call.ts")], {
+    stdio: ["ignore", "inherit", "ignore"],
+    ipc: (message: unknown) => answered.resolve(message),
+  });
+  await answered.promise;
+  return {
+    async record(file: string, milliseconds: number) {
+      answered = Promise.withResolvers();
+      child.send({ file, milliseconds });
+      return answerSchema.parse(await answered.promise);
+    },
+    kill: () => child.kill(),
+  };
+}
+
+function callsIn(file: string): number {
+  using db = createAnalyticsDb(file);
+  expect(db.$client.query("pragma integrity_check").values()).toEqual([["ok"]]);
+  return Number(db.$client.query("select count(*) from tool_calls").values()[0]?.[0]);
+}
+
+const recorders = await Promise.all(Array.from({ length: RECORDERS }, startRecorder));
+const [recorder] = recorders;
+
+afterAll(() => {
+  for (const started of recorders) started.kill();
+});
+
+test(`${RECORDERS} recorders begin together on a new file, ${ROUNDS} times, each with a call at once`, async () => {
+  using directory = temporaryDirectory();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const file = directory.file(`${round}.db`);
+    const answers = await Promise.all(recorders.map((one) => one.record(file, 0)));
+    expect(answers).toEqual(recorders.map(() => ({ accepted: 1, dropped: 0, unjournaled: 0 })));
+    expect(callsIn(file)).toBe(RECORDERS);
+  }
+}, 600_000);
+
+const LOCKS: readonly (readonly [string, (holder: Database) => void])[] = [
+  ["a writing transaction", (holder) => holder.run("begin immediate")],
+  ["an exclusive transaction", (holder) => holder.run("begin exclusive")],
+  [
+    "exclusive locking",
+    (holder) => {
+      holder.run("pragma locking_mode = exclusive");
+      holder.run("create table if not exists kept (a)");
+    },
+  ],
+  [
+    "a migration",
+    (holder) => {
+      // As a newer process begins it on the file of an older one.
+      holder.run("begin immediate");
+      holder.run("pragma user_version = 0");
+    },
+  ],
+];
+
+test.each(LOCKS.flatMap(([name, lock]) => HOLDS.map((hold) => [hold, name, lock] as const)))(
+  "%d ms of %s at the start lose no call",
+  async (hold, _name, lock) => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    createAnalyticsDb(file).close();
+    const holder = new Database(file);
+    lock(holder);
+    const answer = recorder?.record(file, hold + 300);
+    await Bun.sleep(hold);
+    if (holder.inTransaction) holder.run("rollback");
+    holder.close();
+    const { accepted = 0, ...lost } = (await answer) ?? {};
+    expect(lost).toEqual({ dropped: 0, unjournaled: 0 });
+    expect(accepted).toBeGreaterThan(1);
+    expect(callsIn(file)).toBe(accepted);
+  },
+  120_000,
+);
+
+test("a lock on a file that is still empty loses no call", async () => {
+  using directory = temporaryDirectory();
+  const file = directory.file("a.db");
+  const holder = new Database(file);
+  holder.run("begin immediate");
+  const answer = recorder?.record(file, 500);
+  await Bun.sleep(300);
+  holder.run("rollback");
+  holder.close();
+  const { accepted = 0 } = (await answer) ?? {};
+  expect(accepted).toBeGreaterThan(1);
+  expect(callsIn(file)).toBe(accepted);
+}, 60_000);
