@@ -1,4 +1,4 @@
-import { Database } from "bun:sqlite";
+import { Database, constants } from "bun:sqlite";
 import { chmodSync, rmSync } from "node:fs";
 import { isBusy } from "./errors.ts";
 
@@ -18,7 +18,10 @@ export class FileLock {
     this.#client = client;
   }
 
-  /** The lock, or `undefined` while another holds it. Makes the file. Throws if the file cannot be made. */
+  /**
+   * The lock, or `undefined` while another holds it, or removes its file this moment. Makes the file. Throws
+   * if the file cannot be made.
+   */
   static tryAcquire(path: string): FileLock | undefined {
     const client = new Database(path, { create: true, readwrite: true });
     try {
@@ -26,12 +29,23 @@ export class FileLock {
       // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
       client.run("pragma journal_mode = memory");
       client.run("begin exclusive");
-      return new FileLock(client);
+      const lock = new FileLock(client);
+      if (lock.isHeld) return lock;
+      lock.release();
+      return undefined;
     } catch (error) {
       client.close(true);
       if (isBusy(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Whether the file still has its name: without it, others find no lock and take its holder for dead. */
+  get isHeld(): boolean {
+    // Bun asks for eight bytes; SQLite writes the first four.
+    const moved = new Int32Array(2);
+    this.#client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
+    return moved[0] === 0;
   }
 
   release(): void {
@@ -41,8 +55,8 @@ export class FileLock {
   /** Releases the lock and removes its file, which nobody may want to hold again. */
   remove(): void {
     const { filename } = this.#client;
-    // Removed first: whoever opened the file meanwhile holds a lock on a file without a name.
-    rmSync(filename, { force: true });
+    // Removed first: another process that opened the file meanwhile finds that it has lost its name.
+    if (this.isHeld) rmSync(filename, { force: true });
     this.release();
   }
 }

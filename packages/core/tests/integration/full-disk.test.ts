@@ -1,43 +1,20 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb, toolCalls } from "../../src/analytics/index.ts";
 import { describeFailure } from "../support/failure.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
+import { fillUp, smallDisk } from "../support/small-disk.ts";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
 
-/** A disk of two megabytes. Only root may mount one. */
-const disk = mkdtempSync(join(tmpdir(), "toolmeter-disk-"));
-const isMounted =
-  process.platform === "linux" &&
-  Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).exitCode === 0;
+const disk = smallDisk(2);
 
-afterAll(() => {
-  if (isMounted) Bun.spawnSync(["umount", disk]);
-  rmSync(disk, { recursive: true, force: true });
-});
+afterAll(() => disk[Symbol.dispose]());
 
-/** Takes all the room that is left, until the end of the block or `free()`. */
-function fillUp() {
-  const filler = join(disk, "filler");
-  for (let size = 1 << 20; size >= 1; size >>= 1) {
-    try {
-      writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
-      size <<= 1;
-    } catch {
-      // No room for so much; perhaps for half.
-    }
-  }
-  const free = () => rmSync(filler, { force: true });
-  return { free, [Symbol.dispose]: free };
-}
-
-describe.skipIf(!isMounted)("on a full disk", () => {
+describe.skipIf(!disk.isMounted)("on a full disk", () => {
   test("calls are kept in memory, counted as such, and written when there is room", async () => {
     const logger = memoryLogger();
-    using db = createAnalyticsDb(join(disk, "a.db"));
+    using db = createAnalyticsDb(join(disk.path, "a.db"));
     await using telemetry = new TelemetryService(db, { logger, capturePayloads: true });
     const record = (count: number) => {
       for (let index = 0; index < count; index += 1) {
@@ -47,7 +24,7 @@ describe.skipIf(!isMounted)("on a full disk", () => {
     record(20);
     await telemetry.flush();
 
-    using full = fillUp();
+    using full = fillUp(disk.path);
     record(300);
     expect(await telemetry.flush()).toMatchObject({
       outcome: "failed",
@@ -69,8 +46,8 @@ describe.skipIf(!isMounted)("on a full disk", () => {
   });
 
   test("a new database is refused with the reason, and can be made when there is room", () => {
-    const file = join(disk, "new.db");
-    const full = fillUp();
+    const file = join(disk.path, "new.db");
+    const full = fillUp(disk.path);
     let failure;
     try {
       createAnalyticsDb(file);
