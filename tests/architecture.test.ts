@@ -36,7 +36,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "node:path",
   ],
   "environment.ts": ["node:os", "node:path"],
-  "errors.ts": ["bun:sqlite"],
+  "errors.ts": ["bun:sqlite", "node:fs", "node:path"],
   "exit.ts": [],
   "file-writer.ts": [
     "./busy.ts",

@@ -1,8 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb, toolCalls } from "../../src/analytics/index.ts";
-import { describeFailure } from "../support/failure.ts";
+import { FileWriter } from "../../src/analytics/file-writer.ts";
+import { openAnalyticsReader } from "../../src/analytics/reader.ts";
+import { describeFailure, failureOf } from "../support/failure.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
+import { call } from "../support/records.ts";
 import { fillUp, smallDisk } from "../support/small-disk.ts";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
@@ -43,6 +47,42 @@ describe.skipIf(!disk.isMounted)("on a full disk", () => {
     expect(db.select().from(toolCalls).all()).toHaveLength(321);
     expect(telemetry.stats).toMatchObject({ written: 321, queued: 0 });
     expect(db.$client.query("pragma integrity_check").values()).toEqual([["ok"]]);
+  });
+
+  test("each way to meet it says so, though SQLite calls some an I/O error", async () => {
+    const file = join(disk.path, "met.db");
+    createAnalyticsDb(file).close();
+    const reopen: Record<string, () => unknown> = {
+      createAnalyticsDb: () => createAnalyticsDb(file),
+      openAnalyticsReader: () => openAnalyticsReader(file),
+      "a writer": () => new FileWriter(file, "recorder", () => undefined).write([call()]),
+    };
+    using _ = fillUp(disk.path);
+    for (const [name, meet] of Object.entries(reopen)) {
+      const failure: unknown = await Promise.try(meet).then(() => undefined, describeFailure);
+      expect({ name, failure }).toMatchObject({
+        name,
+        failure: {
+          code: "full",
+          message: expect.stringMatching(/is full\. Free some space.*prune/),
+        },
+      });
+    }
+  });
+
+  test("a disk without room for another file is full too", () => {
+    using crowded = smallDisk(2, "nr_inodes=20");
+    createAnalyticsDb(join(crowded.path, "a.db")).close();
+    for (let index = 0; index < 20; index += 1) {
+      try {
+        writeFileSync(join(crowded.path, `${index}`), "");
+      } catch {
+        // No more files.
+      }
+    }
+    expect(failureOf(() => createAnalyticsDb(join(crowded.path, "a.db")))).toMatchObject({
+      code: "full",
+    });
   });
 
   test("a new database is refused with the reason, and can be made when there is room", () => {

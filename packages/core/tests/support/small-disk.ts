@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** A disk of some megabytes, where the system allows to mount one: on Linux, for root. */
-export function smallDisk(megabytes: number) {
+export function smallDisk(megabytes: number, options = "") {
   const path = mkdtempSync(join(tmpdir(), "toolmeter-disk-"));
-  const mount = ["mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", path];
+  const mount = ["mount", "-t", "tmpfs", "-o", `size=${megabytes}m,${options}`, "tmpfs", path];
   const isMounted = process.platform === "linux" && Bun.spawnSync(mount).exitCode === 0;
   return {
     path,
     isMounted,
     [Symbol.dispose]: () => {
-      if (isMounted) Bun.spawnSync(["umount", path]);
+      if (isMounted) Bun.spawnSync(["umount", "-l", path]);
       rmSync(path, { recursive: true, force: true });
     },
   };
