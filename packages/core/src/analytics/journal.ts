@@ -66,8 +66,9 @@ interface OpenCall {
  * that somebody removes are noticed at the next call, at most once per millisecond under load, and begun
  * again with everything that is not settled.
  *
- * Size: the files hold at most twice the bytes of what is not settled and in flight, and 1 MiB. The queue keeps
- * the first below `maxQueueBytes` characters, the constructor the second below `maxOpenLength`.
+ * Size: on disk is at most twice what ever waited and was in flight at one time, and 1 MiB (`SEGMENT_BYTES`). The queue
+ * keeps the first below `maxQueueBytes` characters, and this class the second below `maxOpenLength` characters; each
+ * character takes one to three bytes.
  */
 export class Journal {
   readonly #directory: string;
@@ -92,6 +93,8 @@ export class Journal {
   readonly #unwrittenOpen = new Set<string>();
   /** Characters of the lines of calls in flight. */
   #openLength = 0;
+  /** Whether a segment may have lines of calls that were dropped. */
+  #hasDropped = false;
   /** Length at which the current segment is replaced. */
   #limit = SEGMENT_BYTES;
   #created = 0;
@@ -149,7 +152,7 @@ export class Journal {
     if (this.#pending > 0) this.#failures += 1;
     if (callId === undefined) return;
     if (this.#pending > 0) this.#ends.set(line, callId);
-    else this.dropOpen(callId);
+    else this.#forgetCall(callId);
   }
 
   /** The oldest `count` lines are settled. Never throws. */
@@ -189,6 +192,11 @@ export class Journal {
 
   /** The call is not in flight any more, and no line will stand for it. */
   dropOpen(id: string): void {
+    this.#forgetCall(id);
+    this.#hasDropped = true;
+  }
+
+  #forgetCall(id: string): void {
     const call = this.#open.get(id);
     if (!call) return;
     this.#openLength -= call.line.length;
@@ -206,6 +214,7 @@ export class Journal {
       this.#retryAt = 0;
       this.#look();
       this.#catchUp();
+      if (this.#hasDropped) this.#leaveOutDropped();
     }
     this.#end();
   }
@@ -218,6 +227,15 @@ export class Journal {
     this.#ends.clear();
     for (const segment of this.#segments) segment.waiting = 0;
     this.#end();
+  }
+
+  /** Calls that were counted as dropped are not taken in as abandoned. */
+  #leaveOutDropped(): void {
+    try {
+      this.#begin(0);
+    } catch {
+      // No room: better one call too many than one too few.
+    }
   }
 
   #end(): void {
@@ -243,7 +261,7 @@ export class Journal {
     const id = this.#ends.get(line);
     if (id === undefined) return;
     this.#ends.delete(line);
-    this.dropOpen(id);
+    this.#forgetCall(id);
   }
 
   /** Writes what is in memory only, in order, as far as there is room. */
@@ -326,6 +344,7 @@ export class Journal {
     this.#segments = [...this.#segments.slice(0, from), { file, waiting, isGone: false }];
     for (const call of open) call.isOnDisk = true;
     this.#unwrittenOpen.clear();
+    if (from === 0) this.#hasDropped = false;
     for (const segment of replaced) segment.file.remove();
     this.#removeSettled();
     return file;
@@ -343,7 +362,7 @@ export class Journal {
     const changedAt = changeTime(this.#directory);
     if (changedAt !== undefined && changedAt === this.#unchangedSince) return;
     for (const segment of this.#segments) segment.isGone = !segment.file.exists;
-    const isHeld = this.#lock?.isHeld === true;
+    const isHeld = this.#lock?.isRemoved === false;
     if (isHeld && this.#segments.length > 0 && !this.#segments.some(({ isGone }) => isGone)) {
       const isOld = changedAt !== undefined && Date.now() - changedAt > TIME_STAMP_MS;
       this.#unchangedSince = isOld ? changedAt : undefined;

@@ -29,9 +29,9 @@ export class FileLock {
       // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
       client.run("pragma journal_mode = memory");
       client.run("begin exclusive");
-      const lock = new FileLock(client);
-      if (lock.isHeld) return lock;
-      lock.release();
+      // Removed by its last holder after we opened it: a lock on a file without a name keeps nobody out.
+      if (!isRemoved(client)) return new FileLock(client);
+      client.close(true);
       return undefined;
     } catch (error) {
       client.close(true);
@@ -40,12 +40,9 @@ export class FileLock {
     }
   }
 
-  /** Whether the file still has its name: without it, others find no lock and take its holder for dead. */
-  get isHeld(): boolean {
-    // Bun asks for eight bytes; SQLite writes the first four.
-    const moved = new Int32Array(2);
-    this.#client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
-    return moved[0] === 0;
+  /** Whether the file lost its name: others then find no lock, and take its holder for dead. */
+  get isRemoved(): boolean {
+    return isRemoved(this.#client);
   }
 
   release(): void {
@@ -56,7 +53,15 @@ export class FileLock {
   remove(): void {
     const { filename } = this.#client;
     // Removed first: another process that opened the file meanwhile finds that it has lost its name.
-    if (this.isHeld) rmSync(filename, { force: true });
+    if (!this.isRemoved) rmSync(filename, { force: true });
     this.release();
   }
+}
+
+/** Whether the file under a connection lost its name (https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html). */
+function isRemoved(client: Database): boolean {
+  // Bun asks for eight bytes; SQLite writes the first four.
+  const moved = new Int32Array(2);
+  client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
+  return moved[0] !== 0;
 }
