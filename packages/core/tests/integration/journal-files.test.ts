@@ -20,7 +20,7 @@ function recorder(file: string) {
   return {
     ready: () => answers.read(),
     record: async () => {
-      child.stdin.write("record\n");
+      await child.stdin.write("record\n");
       await child.stdin.flush();
       await answers.read();
     },

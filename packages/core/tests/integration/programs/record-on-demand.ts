@@ -11,7 +11,7 @@ telemetry.startToolCall({ toolName: "slow", requestId: "slow" });
 process.stdout.write("ready\n");
 
 let requestId = 0;
-for await (const _line of console) {
+for await (const _ of console) {
   telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId: requestId++ });
   process.stdout.write("recorded\n");
 }
