@@ -45,7 +45,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   "destination.ts": ["./connection.ts", "./database.ts"],
   "environment.ts": ["node:os", "node:path"],
-  "errors.ts": ["bun:sqlite"],
+  "errors.ts": ["bun:sqlite", "node:fs", "node:path"],
   "exit.ts": [],
   "file-identity.ts": ["node:fs"],
   "file-watch.ts": [
@@ -83,8 +83,16 @@ const ROOMS: Record<string, readonly string[]> = {
     "./vocabulary.ts",
   ],
   "journal-follower.ts": ["./record.ts", "./segments.ts", "node:fs"],
-  "journal.ts": ["./canonical-path.ts", "./lock.ts", "node:fs", "node:path"],
+  "journal.ts": [
+    "./canonical-path.ts",
+    "./line-file.ts",
+    "./lock.ts",
+    "./token-bucket.ts",
+    "node:fs",
+    "node:path",
+  ],
   "json.ts": ["./bounded-copy.ts", "./errors.ts"],
+  "line-file.ts": ["node:fs"],
   "line-writer.ts": ["./record.ts"],
   "lock.ts": ["./errors.ts", "bun:sqlite", "node:fs"],
   "log-owner.ts": [
@@ -178,6 +186,7 @@ const ROOMS: Record<string, readonly string[]> = {
     "./reporter.ts",
   ],
   "tidying.ts": ["./errors.ts"],
+  "token-bucket.ts": [],
   "vocabulary.ts": [],
   "worker-writer.ts": [
     "./background-recovery.ts",

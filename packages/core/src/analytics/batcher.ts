@@ -93,6 +93,8 @@ export class Batcher<T> {
   #closing: PromiseWithResolvers<FlushResult> | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #isExpired = false;
+  /** Whether `takeAll()` took the items of the write under way. */
+  #isTaken = false;
 
   constructor(options: BatcherOptions<T>) {
     this.#options = options;
@@ -174,6 +176,20 @@ export class Batcher<T> {
     return this.#closing.promise;
   }
 
+  /**
+   * Closes at once and hands over everything that waits, `last` included, for the caller to settle: the process
+   * ends. A write under way counts for nothing any more.
+   */
+  takeAll(last: readonly T[]): readonly T[] {
+    this.#closing ??= Promise.withResolvers();
+    for (const item of last) this.#push(item);
+    const items = this.#remove(0, Infinity);
+    this.#inFlight = 0;
+    this.#isTaken = true;
+    this.#stop({ outcome: "timed_out", remaining: items.length });
+    return items;
+  }
+
   #finish(result: FlushResult): void {
     clearTimeout(this.#expiry);
     this.#closing?.resolve(result);
@@ -181,10 +197,14 @@ export class Batcher<T> {
 
   /** Gives up what is not being written this moment; a write under way may still succeed. */
   #expire(): void {
-    this.#isExpired = true;
-    this.#disarm();
     const result = { outcome: "timed_out", remaining: this.#queue.length } as const;
     this.#giveUp(this.#remove(this.#inFlight, Infinity));
+    this.#stop(result);
+  }
+
+  #stop(result: FlushResult): void {
+    this.#isExpired = true;
+    this.#disarm();
     for (const { resolve } of this.#waiters.splice(0)) resolve(result);
     this.#finish(result);
   }
@@ -252,8 +272,10 @@ export class Batcher<T> {
       if (this.#failures > 0) this.#retries += 1;
       try {
         const rejections = await this.#options.write(batch);
+        if (this.#isTaken) break;
         this.#settle(batch, rejections, performance.now() - startedAt);
       } catch (error) {
+        if (this.#isTaken) break;
         this.#fail(error);
       }
       // Other work of the process gets its turn between two batches.

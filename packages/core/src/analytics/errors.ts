@@ -1,4 +1,6 @@
 import { SQLiteError } from "bun:sqlite";
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 
 /** What can go wrong with the analytics database. Each code is a different way out for the user. */
 export const ANALYTICS_ERROR_CODES = [
@@ -79,7 +81,7 @@ const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
   ],
   13: [
     "full",
-    "Expected room to write, but the disk or the database's size limit is full. Free some space; recording then goes on by itself",
+    "Expected room to write, but the disk or the database's size limit is full. Free some space: recording then goes on by itself, and `toolmeter prune`, which needs a little room too, can make the file smaller",
   ],
   14: [
     "cannot_open",
@@ -94,6 +96,39 @@ const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
     "Expected an SQLite database, but the file holds something else. Choose another path, or move the file away",
   ],
 };
+
+const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
+/** The index of the write-ahead log could not grow. SQLite extends it by 32 KiB, even to read. */
+const SQLITE_IOERR_SHMSIZE = 4_874;
+
+/** Less room than this, in bytes, is none for SQLite: it extends the index of its log by so much. */
+const MIN_ROOM = 32_768;
+
+/**
+ * Whether it is room that is missing. SQLite reports SQLITE_FULL only where it extends the database or its log;
+ * elsewhere a full disk is an I/O error or a file that cannot be opened, and the file system has to be asked.
+ */
+function lacksRoom(error: unknown, path: string): boolean {
+  if (!(error instanceof SQLiteError)) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    return code === "ENOSPC" || code === "EDQUOT";
+  }
+  if (error.errno === SQLITE_IOERR_SHMSIZE) return true;
+  const code = primaryResultCode(error);
+  return (code === SQLITE_IOERR || code === SQLITE_CANTOPEN) && isDiskFull(dirname(path));
+}
+
+function isDiskFull(directory: string): boolean {
+  try {
+    const { bavail, bsize, files, ffree } = statfsSync(directory);
+    // A file system without a fixed number of files tells 0 of 0.
+    return bavail * bsize < MIN_ROOM || (files > 0 && ffree === 0);
+  } catch {
+    return false;
+  }
+}
 
 /** SQLite's primary result code of an error, or `undefined` if it is none of SQLite's. */
 export function primaryResultCode(error: unknown): number | undefined {
@@ -125,7 +160,8 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
     const hint = `Expected Toolmeter's tables, but one is gone (${text}). Restore it, or move the file away; a new one is then begun`;
     return new AnalyticsError("missing_table", path, `${hint} (${path}).`, { cause: error });
   }
-  const [code, hint] = EXPLANATIONS[primaryResultCode(error) ?? -1] ?? ["failed", text];
+  const resultCode = lacksRoom(error, path) ? SQLITE_FULL : primaryResultCode(error);
+  const [code, hint] = EXPLANATIONS[resultCode ?? -1] ?? ["failed", text];
   const detail = code === "failed" ? path : `${path}: ${text}`;
   return new AnalyticsError(code, path, `${hint} (${detail}).`, { cause: error });
 }

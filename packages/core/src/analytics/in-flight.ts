@@ -46,6 +46,13 @@ interface InFlight {
   readonly since: number;
 }
 
+/** A line that is recorded at the very end. */
+export interface LastLine {
+  readonly line: string;
+  /** The call in flight that it ends. */
+  readonly callId?: string;
+}
+
 /** What becomes of calls, told to the service. */
 export interface InFlightObserver {
   /** This line stands for the call until it is settled. */
@@ -121,13 +128,14 @@ export class CallsInFlight {
     for (const work of this.#postponed.splice(0)) work();
   }
 
-  /** The lines of all that still run, as abandoned; they are followed no more. */
-  abandon(): readonly string[] {
+  /** The id and the line of each call that still runs, as abandoned; they are followed no more. */
+  abandon(): readonly LastLine[] {
     this.catchUp();
     const now = performance.now();
-    const lines = [...this.#calls].map(([id, { details, recordedAt, since }]) =>
-      encodeCall(id, recordedAt, { ...details, durationMs: now - since }),
-    );
+    const lines = [...this.#calls].map(([id, { details, recordedAt, since }]) => ({
+      line: encodeCall(id, recordedAt, { ...details, durationMs: now - since }),
+      callId: id,
+    }));
     this.#calls.clear();
     return lines;
   }

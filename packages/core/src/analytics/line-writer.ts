@@ -39,7 +39,8 @@ export function decodeAll(lines: readonly string[]) {
   return { records, undecodable };
 }
 
-function toLines(
+/** The rejected records as their lines. */
+export function toLines(
   records: ReadonlyMap<TelemetryRecord, string>,
   rejections: readonly RecordRejection[],
 ): readonly Rejection<string>[] {

@@ -21,7 +21,10 @@ export class FileLock {
     this.#client = client;
   }
 
-  /** The lock, or `undefined` while another holds it. Makes the file. Throws if the file cannot be made. */
+  /**
+   * The lock, or `undefined` while another holds it, or removes its file this moment. Makes the file. Throws
+   * if the file cannot be made.
+   */
   static tryAcquire(path: string): FileLock | undefined {
     for (;;) {
       const client = new Database(path, { create: true, readwrite: true });
@@ -61,6 +64,11 @@ export class FileLock {
     return lock === undefined;
   }
 
+  /** Whether the file lost its name: others then find no lock, and take its holder for dead. */
+  get isRemoved(): boolean {
+    return isRemoved(this.#client);
+  }
+
   release(): void {
     this.#client.close(true);
   }
@@ -68,8 +76,8 @@ export class FileLock {
   /** Releases the lock and removes its file. */
   remove(): void {
     const { filename } = this.#client;
-    // Removed first: who opened the file meanwhile notices that it has no name any more.
-    rmSync(filename, { force: true });
+    // Removed first: another process that opened the file meanwhile finds that it has lost its name.
+    if (!this.isRemoved) rmSync(filename, { force: true });
     this.release();
   }
 }

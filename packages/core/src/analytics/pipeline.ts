@@ -1,13 +1,14 @@
 import { BackgroundRecovery } from "./background-recovery.ts";
-import { Batcher, type BatcherObserver, type FlushResult } from "./batcher.ts";
+import { Batcher, type BatcherObserver, type FlushResult, type Rejection } from "./batcher.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { MEMORY } from "./connection.ts";
 import type { Destination } from "./destination.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import { atExit } from "./exit.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
+import type { LastLine } from "./in-flight.ts";
 import { Journal } from "./journal.ts";
-import { InlineWriter, type LineWriter, decodeAll } from "./line-writer.ts";
+import { InlineWriter, type LineWriter, decodeAll, toLines } from "./line-writer.ts";
 import { listRecorders } from "./segments.ts";
 import { WORKER_PROGRAM, WorkerWriter } from "./worker-writer.ts";
 import { type RecordWriter, Writer } from "./writer.ts";
@@ -37,16 +38,13 @@ export interface PipelineOptions {
   readonly config: ResolvedConfig;
   /** Where batches go instead of the database. */
   readonly writer?: RecordWriter | undefined;
-  readonly observer: BatcherObserver<string>;
+  readonly observer: Omit<BatcherObserver<string>, "gaveUp">;
   /** Told how many records of dead processes were taken in, after each batch of them. */
   readonly recovered: (records: number) => void;
-  /**
-   * A line that goes with `count` lines that are about to be written into the database, if there is one to
-   * go. `unqueued` of them were never in the queue.
-   */
-  readonly footnote: (count: number, unqueued: number) => string | undefined;
+  /** A line that goes with `count` lines that are about to be written into the database, if there is one to go. */
+  readonly footnote: (count: number) => string | undefined;
   /** The lines that end everything: asked for once, by `close()` or by the end of the process. */
-  readonly lastLines: () => readonly string[];
+  readonly lastLines: () => readonly LastLine[];
 }
 
 /**
@@ -61,6 +59,8 @@ export class Pipeline {
   readonly #batcher: Batcher<string>;
   readonly #forgetExit: () => void;
   readonly #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Accepted lines that this process writes no more. */
+  #givenUp = 0;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -75,6 +75,9 @@ export class Pipeline {
         written: (lines, rejections, durationMs) => {
           this.#journal?.release(lines.length);
           observer.written(lines, rejections, durationMs);
+        },
+        gaveUp: (lines) => {
+          this.#givenUp += lines.length;
         },
       },
       batchSize: config.batchSize,
@@ -104,20 +107,34 @@ export class Pipeline {
     return this.#writer.cost;
   }
 
-  /** Takes a line in, safe from SIGKILL when this returns; or refuses it (false). */
-  accept(line: string): boolean {
-    if (!this.#batcher.add(line)) return false;
-    this.#journal?.append(line);
-    return true;
+  /** Accepted lines that are neither written nor on disk, and that this process writes no more. */
+  get lost(): number {
+    return this.#journal ? Math.min(this.#givenUp, this.#journal.unwritten) : this.#givenUp;
   }
 
-  /** Journals the line of a call in flight, until it is settled. After `close()` there is no journal to keep it. */
+  /** Accepted lines that this process writes no more, on disk for the next one that opens the database. */
+  get leftInJournal(): number {
+    return this.#givenUp - this.lost;
+  }
+
+  /**
+   * Takes a line in, safe from SIGKILL when this returns; or refuses it (false).
+   * @param callId The call in flight that it ends.
+   */
+  accept(line: string, callId?: string): boolean {
+    const isAccepted = this.#batcher.add(line);
+    if (isAccepted) this.#journal?.append(line, callId);
+    else if (callId !== undefined) this.drop(callId);
+    return isAccepted;
+  }
+
+  /** Journals the line of a call in flight, until it ends. */
   open(id: string, line: string): void {
     if (!this.#batcher.isClosed) this.#journal?.keepOpen(id, line);
   }
 
-  /** The call's end was accepted, or never will be. */
-  settle(id: string): void {
+  /** The end of a call in flight will never be accepted. */
+  drop(id: string): void {
     this.#journal?.dropOpen(id);
   }
 
@@ -129,9 +146,12 @@ export class Pipeline {
   async close(timeoutMs: number): Promise<FlushResult> {
     clearTimeout(this.#recoveryTimer);
     const last = this.#options.lastLines();
-    for (const line of last) this.#journal?.append(line);
-    const result = await keepAlive(this.#batcher.close(timeoutMs, last));
+    for (const { line, callId } of last) this.#journal?.append(line, callId);
+    const lines = last.map(({ line }) => line);
+    const result = await keepAlive(this.#batcher.close(timeoutMs, lines));
     await this.#writer.close(CLOSE_MS);
+    // A write that failed because the writer was closed is given up first.
+    await new Promise(setImmediate);
     this.#journal?.close();
     // Last: a process may end while it waits for this.
     this.#forgetExit();
@@ -164,53 +184,58 @@ export class Pipeline {
     return timer;
   }
 
-  #createJournal(): Journal | undefined {
+  #createJournal(): Journal {
     const { db, config, recorderId } = this.#options;
     const warn = (error: unknown) =>
       void config.logger.warn(
-        `Expected to journal into ${db.path}.journal, but: ${errorMessage(error)}. Records wait in memory alone; a process that is killed loses them.`,
+        `Expected to journal into ${db.path}.journal, but: ${errorMessage(error)}. Until that works, records wait in memory only: a process that is killed loses them.`,
       );
-    try {
-      return new Journal(db.path, recorderId, warn);
-    } catch (error) {
-      warn(error);
-      return undefined;
-    }
+    return new Journal(db.path, recorderId, warn, config.maxQueueBytes);
   }
 
   async #write(lines: readonly string[]) {
     const isDatabase = this.#options.writer === undefined;
-    const footnote = isDatabase ? this.#options.footnote(lines.length, 0) : undefined;
+    const footnote = isDatabase ? this.#options.footnote(lines.length) : undefined;
     if (footnote === undefined) return this.#writer.write(lines);
     const rejections = await this.#writer.write([...lines, footnote]);
     return rejections.filter(({ item }) => item !== footnote);
   }
 
-  /** The process ends now: what waits is written in this thread, or stays in the journal. */
+  /** The process ends now: what waits is written in this thread, or stays in the journal, or is lost. */
   #onExit(): void {
-    const { db, config, recorderId, footnote, lastLines } = this.#options;
+    const { config, lastLines, observer } = this.#options;
     const last = lastLines();
-    const lines = [...this.#batcher.waiting, ...last];
+    const lines = this.#batcher.takeAll(last.map(({ line }) => line));
+    const startedAt = performance.now();
     try {
-      if (lines.length > 0) {
-        rollBack(db);
-        const warn = (message: string) => void config.logger.warn(message);
-        const writer = new FileWriter(db.path, recorderId, warn);
-        const noted = [...lines, footnote(lines.length, last.length) ?? []].flat();
-        writer.writeSync([...decodeAll(noted).records.keys()], EXIT_WAIT_MS);
-        writer.close();
-      }
+      const rejections = lines.length > 0 ? this.#writeNow(lines) : [];
       this.#journal?.remove();
+      observer.written(lines, rejections, performance.now() - startedAt);
     } catch (error) {
-      if (this.#journal) {
-        for (const line of last) this.#journal.append(line);
-        this.#journal.close();
-      } else {
-        config.logger.error(
-          `The process ends, and ${lines.length} records could not be written: ${errorMessage(error)}.`,
-        );
-      }
+      for (const { line, callId } of last) this.#journal?.append(line, callId);
+      this.#journal?.close();
+      this.#givenUp += lines.length;
+      if (this.lost === 0) return;
+      const others =
+        this.leftInJournal > 0 ? ` ${this.leftInJournal} others wait in the journal.` : "";
+      config.logger.error(
+        `The process ends, and ${this.lost} records could not be written: ${errorMessage(error)}. They are lost.${others}`,
+      );
     }
+  }
+
+  #writeNow(lines: readonly string[]): readonly Rejection<string>[] {
+    const { db, config, recorderId, footnote } = this.#options;
+    rollBack(db);
+    const warn = (message: string) => void config.logger.warn(message);
+    const writer = new FileWriter(db.path, recorderId, warn);
+    const { records, undecodable } = decodeAll([
+      ...lines,
+      ...[footnote(lines.length) ?? []].flat(),
+    ]);
+    const rejections = writer.writeSync([...records.keys()], EXIT_WAIT_MS);
+    writer.close();
+    return [...undecodable, ...toLines(records, rejections)];
   }
 }
 

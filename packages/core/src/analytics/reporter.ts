@@ -71,19 +71,18 @@ export class Reporter {
     this.#isFailing = true;
   }
 
-  /** `lost` records could not be written in time; `left` ones neither, but the journal has them. */
+  /** `lost` records could not be written in time, nor journalled; `left` ones are in the journal. */
   ended(lost: number, left: number): void {
     this.#endOverflow();
     for (const [kind, { count }] of this.#quiet) {
       if (count > 0) this.#logger.warn(`${kind}: ${count} more since the last warning.`);
     }
-    if (left > 0) {
-      this.#logger.warn(
-        `Shut down; ${left} records wait in the journal for whoever opens the database next.`,
-      );
-    } else if (lost > 0) {
-      this.#logger.error(`Shut down; ${lost} records could not be written and are lost.`);
-    } else this.#logger.info("Shut down; everything is written.");
+    const inJournal = "in the journal; the next process that opens the database takes them in";
+    if (lost > 0) {
+      const others = left > 0 ? ` ${left} others wait ${inJournal}.` : "";
+      this.#logger.error(`Shut down; ${lost} records could not be written and are lost.${others}`);
+    } else if (left > 0) this.#logger.warn(`Shut down; ${left} records wait ${inJournal}.`);
+    else this.#logger.info("Shut down; everything is written.");
   }
 
   #endOverflow(): void {

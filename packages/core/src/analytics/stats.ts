@@ -12,7 +12,7 @@ export const DROP_REASONS = [
   "unknown_session",
   /** It came after `shutdown()`. */
   "shut_down",
-  /** `shutdown()` ran out of time before it was written, and there was no journal to leave it in. */
+  /** It could not be written before `shutdown()` ran out of time or the process ended, nor journalled. */
   "shutdown_timeout",
 ] as const;
 
@@ -20,12 +20,15 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Counts since the service began. Records are tool calls and the starts and ends of sessions. */
 export interface TelemetryStats {
-  /** Records taken in. Always `written` + `queued` + `leftInJournal` + those dropped later. */
+  /** Records taken in: always `written` + `queued` + `leftInJournal` + those dropped after they were taken in. */
   readonly accepted: number;
   readonly written: number;
   readonly queued: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
-  /** Records that `shutdown()` could not write in time: whoever opens the database next takes them in. */
+  /**
+   * Records that could not be written before `shutdown()` ran out of time or the process ended, and that are on disk
+   * in the journal: the next process that opens the database takes them in.
+   */
   readonly leftInJournal: number;
   /** Records that dead processes had left, taken in so far. */
   readonly recovered: number;
@@ -50,6 +53,6 @@ export interface TelemetryStats {
   readonly queuePeak: number;
   /** Bytes journalled. */
   readonly journalBytes: number;
-  /** Records that could not be journalled: while they waited, they were in memory alone. */
+  /** Records that could not be journalled at once: for a time, they were in memory only. */
   readonly unjournaled: number;
 }

@@ -4,7 +4,12 @@ import type { AnalyticsDb } from "./database.ts";
 import { destinationOf } from "./destination.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import { Health } from "./health.ts";
-import { CallsInFlight, type ToolCallHandle, type ToolCallStart } from "./in-flight.ts";
+import {
+  CallsInFlight,
+  type LastLine,
+  type ToolCallHandle,
+  type ToolCallStart,
+} from "./in-flight.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
@@ -55,7 +60,6 @@ export class TelemetryService implements AsyncDisposable {
     shutdown_timeout: 0,
   };
   #written = 0;
-  #leftInJournal = 0;
   #failedFlushes = 0;
   #lastError: TelemetryStats["lastError"] = null;
   /** Whether any record named a session: else there is none to end. */
@@ -82,19 +86,18 @@ export class TelemetryService implements AsyncDisposable {
         written: (batch, rejections, durationMs) =>
           this.#onWritten(batch.length, rejections, durationMs),
         failed: (error, failures, retryInMs) => this.#onFailed(error, failures, retryInMs),
-        gaveUp: (lines) => this.#onGaveUp(lines.length),
       },
       recovered: (records) => {
         this.#recovered += records;
       },
-      footnote: (count, unqueued) => this.#healthLine(count, unqueued),
+      footnote: (count) => this.#healthLine(count),
       lastLines: () => this.#lastLines(),
     });
     this.#calls = new CallsInFlight(this.#config, {
       follow: (id, line) => this.#pipeline.open(id, line),
       accept: (id, line) => {
-        if (line !== undefined) this.#accept(line);
-        this.#pipeline.settle(id);
+        if (line === undefined) this.#pipeline.drop(id);
+        else this.#accept(line, id);
       },
       refuse: (what, error) => this.#refuse(what, error),
       sawSession: () => {
@@ -199,7 +202,7 @@ export class TelemetryService implements AsyncDisposable {
   async #shutDown(): Promise<FlushResult> {
     if (!this.#config.enabled) return NOTHING_TO_FLUSH;
     const result = await this.#pipeline.close(this.#config.shutdownTimeoutMs);
-    this.#reporter.ended(this.#dropped.shutdown_timeout, this.#leftInJournal);
+    this.#reporter.ended(this.#pipeline.lost, this.#pipeline.leftInJournal);
     return result;
   }
 
@@ -220,13 +223,13 @@ export class TelemetryService implements AsyncDisposable {
   /** A snapshot of what was accepted, written and dropped, and of what it cost. */
   get stats(): TelemetryStats {
     this.#calls.catchUp();
-    const { queue, journal } = this.#pipeline;
+    const { queue, journal, lost, leftInJournal } = this.#pipeline;
     return {
       accepted: queue.accepted,
       written: this.#written,
       queued: queue.queued,
-      dropped: { ...this.#dropped },
-      leftInJournal: this.#leftInJournal,
+      dropped: { ...this.#dropped, shutdown_timeout: lost },
+      leftInJournal,
       recovered: this.#recovered,
       failedFlushes: this.#failedFlushes,
       retries: queue.retries,
@@ -245,8 +248,8 @@ export class TelemetryService implements AsyncDisposable {
     return encodeCall(id, now, toCallDetails(valid, this.#config));
   }
 
-  #accept(line: string): void {
-    if (this.#pipeline.accept(line)) return;
+  #accept(line: string, callId?: string): void {
+    if (this.#pipeline.accept(line, callId)) return;
     if (this.#pipeline.queue.isClosed) {
       this.#dropped.shut_down += 1;
       this.#reporter.afterShutdown();
@@ -262,21 +265,20 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /** The calls in flight, as abandoned; and the end of the open sessions. */
-  #lastLines(): readonly string[] {
+  #lastLines(): readonly LastLine[] {
     const lines = [...this.#calls.abandon()];
     if (this.#hasSessions) {
       const row = { recorderId: this.#recorderId, endedAt: Date.now(), reason: "shutdown" };
-      lines.push(encode({ kind: "recorder_end", row }));
+      lines.push({ line: encode({ kind: "recorder_end", row }) });
     }
     return lines;
   }
 
   /** How the recorder fares, if it is time to say so, as of the moment that `count` more records are written. */
-  #healthLine(count: number, unqueued: number): string | undefined {
+  #healthLine(count: number): string | undefined {
     const now = performance.now();
     if (!this.#pipeline.queue.isClosed && !this.#health.isDue(now)) return undefined;
-    const { accepted, ...others } = this.stats;
-    const stats = { ...others, accepted: accepted + unqueued, written: this.#written + count };
+    const stats = { ...this.stats, written: this.#written + count };
     return encode({ kind: "recorder_health", row: this.#health.row(stats, Date.now(), now) });
   }
 
@@ -295,11 +297,6 @@ export class TelemetryService implements AsyncDisposable {
     this.#failedFlushes += 1;
     this.#lastError = { message: errorMessage(error), at: Date.now() };
     this.#reporter.failed(error, failures, retryInMs, this.#pipeline.queue.queued);
-  }
-
-  #onGaveUp(count: number): void {
-    if (this.#pipeline.journal) this.#leftInJournal += count;
-    else this.#dropped.shutdown_timeout += count;
   }
 }
 

@@ -1,43 +1,24 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb, toolCalls } from "../../src/analytics/index.ts";
-import { describeFailure } from "../support/failure.ts";
+import { FileWriter } from "../../src/analytics/file-writer.ts";
+import { openAnalyticsReader } from "../../src/analytics/reader.ts";
+import { describeFailure, failureOf } from "../support/failure.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
+import { call } from "../support/records.ts";
+import { fillUp, smallDisk } from "../support/small-disk.ts";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
 
-/** A disk of two megabytes. Only root may mount one. */
-const disk = mkdtempSync(join(tmpdir(), "toolmeter-disk-"));
-const isMounted =
-  process.platform === "linux" &&
-  Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).exitCode === 0;
+const disk = smallDisk(2);
 
-afterAll(() => {
-  if (isMounted) Bun.spawnSync(["umount", disk]);
-  rmSync(disk, { recursive: true, force: true });
-});
+afterAll(() => disk[Symbol.dispose]());
 
-/** Takes all the room that is left, until the end of the block or `free()`. */
-function fillUp() {
-  const filler = join(disk, "filler");
-  for (let size = 1 << 20; size >= 1; size >>= 1) {
-    try {
-      writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
-      size <<= 1;
-    } catch {
-      // No room for so much; perhaps for half.
-    }
-  }
-  const free = () => rmSync(filler, { force: true });
-  return { free, [Symbol.dispose]: free };
-}
-
-describe.skipIf(!isMounted)("on a full disk", () => {
+describe.skipIf(!disk.isMounted)("on a full disk", () => {
   test("calls are kept in memory, counted as such, and written when there is room", async () => {
     const logger = memoryLogger();
-    using db = createAnalyticsDb(join(disk, "a.db"));
+    using db = createAnalyticsDb(join(disk.path, "a.db"));
     await using telemetry = new TelemetryService(db, { logger, capturePayloads: true });
     const record = (count: number) => {
       for (let index = 0; index < count; index += 1) {
@@ -47,7 +28,7 @@ describe.skipIf(!isMounted)("on a full disk", () => {
     record(20);
     await telemetry.flush();
 
-    using full = fillUp();
+    using full = fillUp(disk.path);
     record(300);
     expect(await telemetry.flush()).toMatchObject({
       outcome: "failed",
@@ -68,9 +49,45 @@ describe.skipIf(!isMounted)("on a full disk", () => {
     expect(db.$client.query("pragma integrity_check").values()).toEqual([["ok"]]);
   });
 
+  test("each way to meet it says so, though SQLite calls some an I/O error", async () => {
+    const file = join(disk.path, "met.db");
+    createAnalyticsDb(file).close();
+    const reopen: Record<string, () => unknown> = {
+      createAnalyticsDb: () => createAnalyticsDb(file),
+      openAnalyticsReader: () => openAnalyticsReader(file),
+      "a writer": () => new FileWriter(file, "recorder", () => undefined).write([call()]),
+    };
+    using _ = fillUp(disk.path);
+    for (const [name, meet] of Object.entries(reopen)) {
+      const failure: unknown = await Promise.try(meet).then(() => undefined, describeFailure);
+      expect({ name, failure }).toMatchObject({
+        name,
+        failure: {
+          code: "full",
+          message: expect.stringMatching(/is full\. Free some space.*prune/),
+        },
+      });
+    }
+  });
+
+  test("a disk without room for another file is full too", () => {
+    using crowded = smallDisk(2, "nr_inodes=20");
+    createAnalyticsDb(join(crowded.path, "a.db")).close();
+    for (let index = 0; index < 20; index += 1) {
+      try {
+        writeFileSync(join(crowded.path, `${index}`), "");
+      } catch {
+        // No more files.
+      }
+    }
+    expect(failureOf(() => createAnalyticsDb(join(crowded.path, "a.db")))).toMatchObject({
+      code: "full",
+    });
+  });
+
   test("a new database is refused with the reason, and can be made when there is room", () => {
-    const file = join(disk, "new.db");
-    const full = fillUp();
+    const file = join(disk.path, "new.db");
+    const full = fillUp(disk.path);
     let failure;
     try {
       createAnalyticsDb(file);

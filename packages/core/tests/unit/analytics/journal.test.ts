@@ -1,16 +1,23 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import * as fc from "fast-check";
+import * as fs from "node:fs";
 import {
   appendFileSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../../src/analytics/database.ts";
-import { JOURNAL_HEADER, Journal, journalDirectory } from "../../../src/analytics/journal.ts";
+import {
+  JOURNAL_HEADER,
+  Journal,
+  journalDirectory,
+  lockName,
+} from "../../../src/analytics/journal.ts";
 import { FileLock } from "../../../src/analytics/lock.ts";
 import { encode, encodeCall } from "../../../src/analytics/record.ts";
 import { sessions, toolCalls } from "../../../src/analytics/schema.ts";
@@ -27,6 +34,7 @@ function setUp(recorderId = RECORDER) {
   return {
     database,
     directory: journalDirectory(database),
+    lock: join(journalDirectory(database), lockName(recorderId)),
     journal,
     failures,
     [Symbol.dispose]: () => {
@@ -35,6 +43,8 @@ function setUp(recorderId = RECORDER) {
     },
   };
 }
+
+type Store = ReturnType<typeof setUp>;
 
 function segments(directory: string): readonly string[] {
   return readdirSync(directory)
@@ -125,33 +135,167 @@ describe("Journal", () => {
     expect(segments(store.directory)).toHaveLength(1);
   });
 
-  test("goes on in a new segment when somebody removes its directory", () => {
+  test.each([
+    ["its directory", ({ directory }: Store) => rmSync(directory, { recursive: true })],
+    ["a segment", ({ directory }: Store) => rmSync(join(directory, segments(directory)[0] ?? ""))],
+    ["its lock", ({ lock }: Store) => rmSync(lock)],
+    [
+      "its directory, moved away",
+      ({ directory }: Store) => renameSync(directory, `${directory}-old`),
+    ],
+    [
+      "its lock, which another process makes again",
+      ({ lock }: Store) => {
+        rmSync(lock);
+        FileLock.tryAcquire(lock)?.release();
+      },
+    ],
+  ])(
+    "has everything on disk again at the next append after somebody removes %s",
+    (_what, remove) => {
+      using store = setUp();
+      const { journal, directory, lock } = store;
+      const long = `${"x".repeat(1_100_000)}\n`;
+      journal.append("settled\n");
+      for (const line of [long, "two\n", "three\n"]) journal.append(line);
+      journal.keepOpen("a", "call a\n");
+      journal.release(1);
+      remove(store);
+      journal.append("four\n");
+      expect(lines(directory)).toEqual([long.trimEnd(), "two", "three", "call a", "four"]);
+      expect(FileLock.tryAcquire(lock)).toBeUndefined();
+      expect(journal).toMatchObject({ failures: 0, unwritten: 0 });
+      journal.release(4);
+      expect(segments(directory)).toHaveLength(1);
+    },
+  );
+
+  test("notices the same when a call starts, and when lines are settled", () => {
     using store = setUp();
-    store.journal.append("one\n");
-    rmSync(store.directory, { recursive: true });
-    store.journal.append("two\n");
-    store.journal.release(2);
-    store.journal.append("three\n");
-    expect(lines(store.directory)).toEqual(["three"]);
+    const { journal, directory } = store;
+    journal.append("one\n");
+    rmSync(directory, { recursive: true });
+    journal.keepOpen("a", "call a\n");
+    expect(lines(directory)).toEqual(["one", "call a"]);
+    journal.append("two\n");
+    rmSync(directory, { recursive: true });
+    journal.release(1);
+    expect(lines(directory)).toEqual(["two", "call a"]);
   });
 
-  test("counts what it cannot write and says so once, until it can again", () => {
+  test("taken for dead because its lock was removed, writes to files that nobody is about to remove", () => {
     using store = setUp();
-    rmSync(store.directory, { recursive: true });
-    // A file in the directory's place: no new segment can be made.
-    writeFileSync(store.directory, "");
-    store.journal.append(`${"x".repeat(1_100_000)}\n`);
-    for (let index = 0; index < 3; index += 1) store.journal.append("lost\n");
-    rmSync(store.directory);
-    store.journal.release(4);
-    store.journal.append("kept\n");
-    expect(lines(store.directory)).toEqual(["kept"]);
+    const { journal, directory, lock } = store;
+    journal.append("one\n");
+    rmSync(lock);
+    // What recovery does: list, lock, read and commit, remove.
+    const listed = segments(directory);
+    const recovery = FileLock.tryAcquire(lock);
+    journal.append("two\n");
+    for (const name of listed) rmSync(join(directory, name), { force: true });
+    expect(lines(directory)).toEqual(["one", "two"]);
+    recovery?.remove();
+    journal.release(1);
+    journal.append("three\n");
+    expect(lines(directory)).toEqual(["two", "three"]);
+    expect(FileLock.tryAcquire(lock)).toBeUndefined();
   });
 
-  test("refuses to begin where nothing can be written", () => {
-    using directory = temporaryDirectory();
-    writeFileSync(directory.file("a.db.journal"), "");
-    expect(() => new Journal(directory.file("a.db"), RECORDER, () => undefined)).toThrow();
+  test("looks at its directory once per millisecond under load, not with every line", () => {
+    using store = setUp();
+    const stat = spyOn(fs, "statSync");
+    const startedAt = performance.now();
+    for (let index = 0; index < 5_000; index += 1) store.journal.append("a line\n");
+    const milliseconds = performance.now() - startedAt;
+    // A directory that has just changed costs three more looks at the files in it.
+    expect(stat.mock.calls.length).toBeLessThanOrEqual(4 * (8 + milliseconds));
+    stat.mockRestore();
+  });
+
+  test("counts what it cannot write, says so once, and writes it as soon as it can", () => {
+    using store = setUp();
+    const { journal, directory, failures } = store;
+    rmSync(directory, { recursive: true });
+    // A file in the directory's place: no segment can be made.
+    writeFileSync(directory, "");
+    for (const line of ["one\n", "two\n", "three\n"]) journal.append(line);
+    journal.keepOpen("a", "call a\n");
+    expect(journal).toMatchObject({ failures: 4, unwritten: 3 });
+    expect(failures).toHaveLength(1);
+    rmSync(directory);
+    journal.release(1);
+    expect(lines(directory)).toEqual(["call a", "two", "three"]);
+    expect(journal).toMatchObject({ failures: 4, unwritten: 0 });
+  });
+
+  test("begins where nothing can be written as soon as something can", () => {
+    using temporary = temporaryDirectory();
+    const database = temporary.file("a.db");
+    writeFileSync(journalDirectory(database), "");
+    const failures: unknown[] = [];
+    const journal = new Journal(database, RECORDER, (error) => failures.push(error));
+    journal.append("one\n");
+    expect(failures).toHaveLength(1);
+    rmSync(journalDirectory(database));
+    journal.close();
+    expect(lines(journalDirectory(database))).toEqual(["one"]);
+  });
+
+  describe("is bounded", () => {
+    const size = (directory: string) =>
+      readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+
+    test("while nothing is released and calls start and are refused at their end", () => {
+      using store = setUp();
+      const { journal, directory } = store;
+      const line = `${"x".repeat(999)}\n`;
+      for (let index = 0; index < 100; index += 1) journal.append(line);
+      for (let index = 0; index < 10_000; index += 1) {
+        journal.keepOpen(`${index}`, line);
+        journal.dropOpen(`${index}`);
+      }
+      expect(size(directory)).toBeLessThan(2 * 100_000 + 1_048_576 + 2_000);
+      expect(lines(directory).length).toBeGreaterThanOrEqual(100);
+    });
+
+    test("while each accepted line comes with a thousand refused ones", () => {
+      using store = setUp();
+      const { journal, directory } = store;
+      const line = `${"é".repeat(499)}\n`;
+      for (let accepted = 0; accepted < 10; accepted += 1) {
+        journal.append(`${accepted}\n`);
+        for (let index = 0; index < 1_500; index += 1) {
+          journal.keepOpen("a", line);
+          journal.dropOpen("a");
+        }
+      }
+      expect(segments(directory)).toHaveLength(1);
+      expect(size(directory)).toBeLessThan(1_048_576 + 2_000);
+    });
+
+    test("and does not copy the calls in flight again and again", () => {
+      using store = setUp();
+      const { journal, directory } = store;
+      const line = `${"x".repeat(999)}\n`;
+      for (let index = 0; index < 5_000; index += 1) journal.keepOpen(`${index}`, line);
+      const created = numberOf(segments(directory).at(-1) ?? "");
+      for (let index = 0; index < 3_000; index += 1) journal.append(line);
+      expect(numberOf(segments(directory).at(-1) ?? "") - created).toBeLessThanOrEqual(1);
+    });
+
+    test("by the number and length of the calls in flight, the others counted as not journalled", () => {
+      using temporary = temporaryDirectory();
+      const database = temporary.file("a.db");
+      const journal = new Journal(database, RECORDER, () => undefined, 10_000);
+      const line = `${"x".repeat(999)}\n`;
+      for (let index = 0; index < 12; index += 1) journal.keepOpen(`${index}`, line);
+      expect(lines(journalDirectory(database))).toHaveLength(10);
+      expect(journal.failures).toBe(2);
+      journal.dropOpen("0");
+      journal.keepOpen("12", line);
+      expect(journal.failures).toBe(2);
+      journal.remove();
+    });
   });
 
   test("holds in any history exactly what is not settled, behind what is", () => {

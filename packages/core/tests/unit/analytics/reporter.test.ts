@@ -213,9 +213,14 @@ describe("the end", () => {
     const { reporter, lines } = setUp();
     reporter.ended(0, 0);
     reporter.ended(7, 0);
+    reporter.ended(0, 5);
+    reporter.ended(7, 5);
+    const taken = "in the journal; the next process that opens the database takes them in.";
     expect(lines).toEqual([
       "info: Shut down; everything is written.",
       "error: Shut down; 7 records could not be written and are lost.",
+      `warn: Shut down; 5 records wait ${taken}`,
+      `error: Shut down; 7 records could not be written and are lost. 5 others wait ${taken}`,
     ]);
   });
 });
