@@ -105,7 +105,7 @@ describe("export and import", () => {
         client_name: call?.client_name,
       });
     }
-  });
+  }, 60_000);
 
   test("leave no half file behind, and the old one as it was", async () => {
     const file = directory.file("a.db");
