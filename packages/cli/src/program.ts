@@ -320,7 +320,7 @@ function ofFile<Args extends unknown[], Opts extends Options>(command: Command<A
 function filters<Args extends unknown[], Opts extends Options>(command: Command<Args, Opts>) {
   return command
     .option("--since <time>", "from then: 30m, 24h, 7d, today, 2026-11-01, all", "7d")
-    .option("--until <time>", "until then")
+    .option("--until <time>", "until then (default: no end)")
     .option("--tool <name...>", "of these tools; * and ? stand for any letters")
     .option("--server <name...>", "of these servers")
     .option("--client <name...>", "by these clients")
