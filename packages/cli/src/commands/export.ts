@@ -32,8 +32,6 @@ const CHUNK_LENGTH = 65_536;
 /** Calls between two words about how far it is. */
 const PROGRESS_CALLS = 100_000;
 
-const OR_NOTHING = { throwIfNoEntry: false } as const;
-
 /** Writes calls to standard output, or to a file that is there only when it is whole: see `writeWholeFile`. */
 export async function exportCalls(options: ExportOptions, terminal: Terminal): Promise<void> {
   const { filter } = toQuestion(options, Date.now());
@@ -71,12 +69,21 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
 
 /** An export must not replace the database that it reads. */
 function assertElsewhere(file: string, database: string): void {
-  const own = ["", "-wal", "-shm"].map((suffix) => statSync(`${database}${suffix}`, OR_NOTHING));
-  const target = statSync(file, OR_NOTHING);
-  if (own.some((part) => target && part && part.ino === target.ino && part.dev === target.dev)) {
-    throw new UsageError(
-      `Expected another file than the database, but ${file} is what the calls are read from. Name another: --output calls.jsonl`,
-    );
+  const target = identityOf(file);
+  const own = ["", "-wal", "-shm"].map((suffix) => identityOf(`${database}${suffix}`));
+  if (target === undefined || !own.includes(target)) return;
+  throw new UsageError(
+    `Expected another file than the database, but ${file} is what the calls are read from. Name another: --output calls.jsonl`,
+  );
+}
+
+/** Equal for all the names of a file; `undefined` for none. */
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
   }
 }
 

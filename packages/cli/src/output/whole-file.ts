@@ -1,16 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { rmSync, writeSync } from "node:fs";
-import {
-  type FileHandle,
-  access,
-  constants,
-  open,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from "node:fs/promises";
+import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
+import { access, constants, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { constants as system } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { CommandError } from "../errors.ts";
@@ -71,7 +61,7 @@ function isMissing(error: unknown): boolean {
 async function writeInto(path: string, produce: (write: Write) => Promise<void>): Promise<void> {
   const handle = await open(path, "w");
   try {
-    await produce((bytes) => void writeAll(handle, bytes));
+    await produce((bytes) => void writeAll(handle.fd, bytes));
   } finally {
     await handle.close();
   }
@@ -85,25 +75,14 @@ async function replace(
   if (mode !== undefined) await access(target, constants.W_OK);
   // In the same directory, so that the rename is one step.
   const part = `${target}.${randomUUID()}.part`;
-  const handle = await open(part, "wx", NEW_FILE_MODE);
   const stopListening = onSignal(() => rmSync(part, { force: true }));
   try {
-    try {
-      if (mode !== undefined) await handle.chmod(mode & 0o777);
-      let length = 0;
-      await produce((bytes) => {
-        length += writeAll(handle, bytes);
-      });
-      // Some file systems report only now that there was no room.
-      await handle.sync();
-      const { size } = await handle.stat();
-      if (size !== length) {
-        throw new CommandError(
-          `Expected to write ${length} bytes to ${target}, but ${size} arrived. Try again, or choose another disk.`,
-        );
-      }
-    } finally {
-      await handle.close();
+    const length = await writePart(part, mode, produce);
+    const { size } = await stat(part);
+    if (size !== length) {
+      throw new CommandError(
+        `Expected to write ${length} bytes to ${target}, but ${size} arrived. Try again, or choose another disk.`,
+      );
     }
     await rename(part, target);
   } catch (error) {
@@ -115,7 +94,29 @@ async function replace(
 }
 
 /** Returns the number of bytes. */
-function writeAll({ fd }: FileHandle, content: string | Uint8Array): number {
+async function writePart(
+  part: string,
+  mode: number | undefined,
+  produce: (write: Write) => Promise<void>,
+): Promise<number> {
+  // In one step with the signals: a file that a thread makes could come after one.
+  const fd = openSync(part, "wx", NEW_FILE_MODE);
+  let length = 0;
+  try {
+    if (mode !== undefined) fchmodSync(fd, mode & 0o777);
+    await produce((bytes) => {
+      length += writeAll(fd, bytes);
+    });
+    // Some file systems report only now that there was no room.
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return length;
+}
+
+/** Returns the number of bytes. */
+function writeAll(fd: number, content: string | Uint8Array): number {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   // A write may take only a part, on a disk that is almost full for one.
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
