@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   CALL_RECORD_COLUMNS,
@@ -8,6 +7,7 @@ import {
 } from "@toolmeter/core/queries";
 import { type AskOptions, toQuestion } from "../ask.ts";
 import { UsageError } from "../errors.ts";
+import { identityOf } from "../identity-of.ts";
 import { csvField } from "../output/render.ts";
 import { writeWholeFile } from "../output/whole-file.ts";
 import type { Terminal } from "../terminal.ts";
@@ -75,16 +75,6 @@ function assertElsewhere(file: string, database: string): void {
   throw new UsageError(
     `Expected another file than the database, but ${file} is what the calls are read from. Name another: --output calls.jsonl`,
   );
-}
-
-/** Equal for all the names of a file; `undefined` for none. */
-function identityOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
 }
 
 function* counted(calls: Iterable<CallRecord>, say: (text: string) => void): Iterable<CallRecord> {

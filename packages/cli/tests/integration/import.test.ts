@@ -153,8 +153,9 @@ describe("a bad line", () => {
     };
     const small = await peak();
     await Bun.write(lines, Buffer.alloc(40_000_000, "x"));
-    expect((await peak()) - small).toBeLessThan(40_000_000);
-  });
+    // To hold it whole took nine times its length.
+    expect((await peak()) - small).toBeLessThan(100_000_000);
+  }, 60_000);
 });
 
 describe("a lock of another process", () => {
@@ -184,10 +185,9 @@ describe("a lock of another process", () => {
     using other = createAnalyticsDb(db);
     const { terminal } = memoryTerminal();
     other.$client.run("begin immediate");
-    expect(importCalls(lines, { db, patienceMs: 0 }, terminal)).rejects.toThrow(
+    await expect(importCalls(lines, { db, patienceMs: 0 }, terminal)).rejects.toThrow(
       /another process holds it.* ended at line 501: 0 calls taken in, 0 were here already .* 501 more were read and not stored\. Import the same again/,
     );
-    await Bun.sleep(0);
     other.$client.run("rollback");
   });
 });
