@@ -185,7 +185,8 @@ describe("a lock of another process", () => {
     using other = createAnalyticsDb(db);
     const { terminal } = memoryTerminal();
     other.$client.run("begin immediate");
-    await expect(importCalls(lines, { db, patienceMs: 0 }, terminal)).rejects.toThrow(
+    const failure = await importCalls(lines, { db, patienceMs: 0 }, terminal).catch(String);
+    expect(failure).toMatch(
       /another process holds it.* ended at line 501: 0 calls taken in, 0 were here already .* 501 more were read and not stored\. Import the same again/,
     );
     other.$client.run("rollback");
@@ -271,6 +272,14 @@ test.each(["import", "merge"])(
     });
   },
 );
+
+test("numbers in payloads are stored as they were written", async () => {
+  const payload = '{"id":1234567890123456789,"few":[-0,1.50,1e400]}';
+  await Bun.write(lines, `${call("1").slice(0, -1)},"arguments":${payload}}\n`);
+  await toolmeter(["import", lines, "--db", db]);
+  const { out } = await toolmeter(["export", "--db", db, "--since", "all", "--payloads"]);
+  expect(out).toContain(`"arguments":${payload}`);
+});
 
 /** JSON texts as they are stored: of one form, and with numbers that no double holds. */
 const text = fc.string({ unit: "binary", maxLength: 8 });

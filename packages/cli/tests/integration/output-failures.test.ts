@@ -76,12 +76,12 @@ test.each([
 });
 
 describe("a failure of the system", () => {
-  const explained = async (error: unknown) => {
+  const explained = async (error: Error) => {
     const { terminal, written } = memoryTerminal();
-    const code = await run(["health", "--db", env["TOOLMETER_DB"] ?? ""], {
-      ...terminal,
-      out: () => Promise.reject(error),
-    });
+    const out = async () => {
+      throw error;
+    };
+    const code = await run(["health", "--db", env["TOOLMETER_DB"] ?? ""], { ...terminal, out });
     return { code, err: written.err };
   };
 
