@@ -193,10 +193,10 @@ describe("a lock of another process", () => {
   });
 });
 
-describe("an import that ends early", () => {
-  const disk = smallDisk(2);
-  afterAll(() => disk?.[Symbol.dispose]());
+const disk = smallDisk(2);
+afterAll(() => disk?.[Symbol.dispose]());
 
+describe("an import that ends early", () => {
   test.skipIf(!disk)("by a full disk tells what is stored, and can be repeated", async () => {
     const small = disk?.file("a.db") ?? "";
     await Bun.write(lines, calls(20_000, { error_message: "x".repeat(50) }));
