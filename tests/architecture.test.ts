@@ -67,7 +67,14 @@ const ROOMS: Record<string, readonly string[]> = {
     "node:timers/promises",
   ],
   "health.ts": [],
-  "importer.ts": ["./busy.ts", "./errors.ts", "./metadata.ts", "./row.ts", "./writer.ts"],
+  "importer.ts": [
+    "./busy.ts",
+    "./errors.ts",
+    "./json.ts",
+    "./metadata.ts",
+    "./row.ts",
+    "./writer.ts",
+  ],
   "in-flight.ts": ["./metadata.ts", "./record.ts"],
   "index.ts": [
     "./database.ts",
@@ -386,7 +393,7 @@ test("the command line loads what a command does when it is called", () => {
       "./output/render.ts",
       "@commander-js/extra-typings",
     ],
-    "run.ts": ["./errors.ts", "./program.ts", "./terminal.ts", "commander"],
+    "run.ts": ["./errors.ts", "./program.ts", "./system-error.ts", "./terminal.ts", "commander"],
   });
 });
 

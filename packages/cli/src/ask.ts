@@ -32,9 +32,13 @@ export interface AskOptions {
 
 /** What is asked, with everything said and nothing left to guess. */
 export interface Question {
+  /** Without `--until` it has no end: a call stamped by a clock that ran ahead is one of the latest. */
   readonly filter: CallFilter;
+  /** The period of the same length just before; `undefined` where there is none. */
+  readonly before: CallFilter | undefined;
   /** Without a beginning it is all time. */
   readonly since: number | undefined;
+  /** The end of the time as it is shown, compared and divided: `--until`, else now. */
   readonly until: number;
   readonly now: number;
   readonly zone: string;
@@ -48,21 +52,27 @@ const DEFAULT_LIMIT = 20;
 export function toQuestion(options: Omit<AskOptions, "format">, now: number): Question {
   const zone = options.tz === undefined ? localZone() : parseZone(options.tz);
   const since = parseMoment(options.since ?? DEFAULT_SINCE, now, zone);
-  const until = parseMoment(options.until ?? "0s", now, zone) ?? now;
-  if (since !== undefined && since >= until) {
+  const end = parseMoment(options.until ?? "all", now, zone);
+  const until = end ?? now;
+  if (since !== undefined && end !== undefined && since >= end) {
     throw new UsageError("Expected --since to be before --until. Exchange them.");
   }
   const limit = options.limit ?? DEFAULT_LIMIT;
+  const filter = {
+    since,
+    until: end,
+    tools: options.tool,
+    servers: options.server,
+    clients: options.client,
+    sessionId: options.session,
+    statuses: options.status?.map(toStatus),
+  };
   return {
-    filter: {
-      since,
-      until,
-      tools: options.tool,
-      servers: options.server,
-      clients: options.client,
-      sessionId: options.session,
-      statuses: options.status?.map(toStatus),
-    },
+    filter,
+    before:
+      since === undefined || since >= until
+        ? undefined
+        : { ...filter, since: since - (until - since), until: since },
     since,
     until,
     now,

@@ -4,8 +4,15 @@ import { CLIENTS } from "./clients/locations.ts";
 import { FORMATS } from "./output/render.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Every command, its options and its help. What a command does is loaded when it is called. */
-export function makeProgram(terminal: Terminal, exit: (code: number) => void) {
+/**
+ * Every command, its options and its help. What a command does is loaded when it is called.
+ * @param print Takes help and the version; commander does not wait for it.
+ */
+export function makeProgram(
+  terminal: Terminal,
+  exit: (code: number) => void,
+  print = (text: string) => void terminal.out(text),
+) {
   const program = new Command("toolmeter")
     .description("Know what your MCP tools do: record any server, answer from the file.")
     .version(version)
@@ -13,7 +20,7 @@ export function makeProgram(terminal: Terminal, exit: (code: number) => void) {
     .showSuggestionAfterError()
     .showHelpAfterError("(toolmeter --help tells more)")
     .configureOutput({
-      writeOut: (text) => void terminal.out(text),
+      writeOut: print,
       writeErr: (text) => terminal.err(text.trimEnd()),
       getOutHelpWidth: () => terminal.columns,
       getErrHelpWidth: () => terminal.columns,
@@ -313,7 +320,7 @@ function ofFile<Args extends unknown[], Opts extends Options>(command: Command<A
 function filters<Args extends unknown[], Opts extends Options>(command: Command<Args, Opts>) {
   return command
     .option("--since <time>", "from then: 30m, 24h, 7d, today, 2026-11-01, all", "7d")
-    .option("--until <time>", "until then")
+    .option("--until <time>", "until then (default: no end)")
     .option("--tool <name...>", "of these tools; * and ? stand for any letters")
     .option("--server <name...>", "of these servers")
     .option("--client <name...>", "by these clients")

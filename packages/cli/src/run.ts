@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { CommandError, EXIT, UsageError } from "./errors.ts";
 import { makeProgram } from "./program.ts";
+import { describeSystemError } from "./system-error.ts";
 import { ReaderLeft, type Terminal } from "./terminal.ts";
 
 /**
@@ -10,11 +11,18 @@ import { ReaderLeft, type Terminal } from "./terminal.ts";
  */
 export async function run(words: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = EXIT.ok;
-  const program = makeProgram(terminal, (exitCode) => {
-    code = exitCode;
-  });
+  let help = "";
+  const program = makeProgram(
+    terminal,
+    (exitCode) => void (code = exitCode),
+    (text) => void (help += text),
+  );
   try {
-    await program.parseAsync(withCommand(words), { from: "user" });
+    try {
+      await program.parseAsync(withCommand(words), { from: "user" });
+    } finally {
+      if (help !== "") await terminal.out(help);
+    }
     return code;
   } catch (error) {
     return explain(error, terminal);
@@ -32,7 +40,7 @@ function withCommand(words: readonly string[]): readonly string[] {
 
 const FIRST_STEPS = `To record: toolmeter record <a server's command>, or toolmeter install <client>. To try it out: toolmeter demo`;
 
-/** Tells what went wrong, and how it is meant. */
+/** Says what went wrong, and what to do about it. Returns the exit code. A stack is for faults of our own alone. */
 function explain(error: unknown, terminal: Terminal): number {
   if (error instanceof ReaderLeft) return EXIT.ok;
   // Commander has said it already.
@@ -45,10 +53,24 @@ function explain(error: unknown, terminal: Terminal): number {
     terminal.err(`error: ${error.message}`);
     return error.exitCode;
   }
-  const isExplained = error instanceof Error && error.name === "AnalyticsError";
-  if (isExplained) {
-    terminal.err(`error: ${error.message}`);
-    if ("code" in error && error.code === "not_found") terminal.err(FIRST_STEPS);
+  const sentence = describeSystemError(error) ?? describeDatabaseError(error);
+  if (sentence !== undefined) {
+    terminal.err(`error: ${sentence}`);
+    if (isCoded(error) && error.code === "not_found") terminal.err(FIRST_STEPS);
   } else terminal.err(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT.failure;
+}
+
+function describeDatabaseError(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.name === "AnalyticsError") return error.message;
+  // Of a question, which met what opening the file did not.
+  const isSqlites = isCoded(error) && error.code.startsWith("SQLITE_");
+  return isSqlites
+    ? `Expected an answer from the database, but SQLite says: ${error.message} (${error.code}). To examine the file: toolmeter doctor --deep`
+    : undefined;
+}
+
+function isCoded(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string";
 }

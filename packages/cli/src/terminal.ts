@@ -1,8 +1,11 @@
 import { isatty } from "node:tty";
+import { CommandError } from "./errors.ts";
+import { standardOutput } from "./standard-output.ts";
+import { describeSystemError } from "./system-error.ts";
 
 /** Where a command writes: data on the one side, all that is said about it on the other. */
 export interface Terminal {
-  /** Data. Resolves when it is taken; rejects when nobody reads any more. */
+  /** Data. Resolves when it is taken; rejects with `ReaderLeft` or, if it could not be written, `CommandError`. */
   out(text: string): Promise<void>;
   /** Messages, with their line's end. */
   err(text: string): void;
@@ -30,18 +33,15 @@ export class ReaderLeft extends Error {}
  */
 export function processTerminal(): Terminal {
   const isInteractive = isatty(1);
-  const sink = Bun.stdout.writer();
+  const write = standardOutput();
   const columns =
     Number(process.env["COLUMNS"]) || (isInteractive ? process.stdout.columns : PIPE_COLUMNS);
   return {
     async out(text) {
       try {
-        await sink.write(text);
-        await sink.flush();
+        await write(text);
       } catch (error) {
-        throw error instanceof Error && "code" in error && error.code === "EPIPE"
-          ? new ReaderLeft()
-          : error;
+        throw toFailure(error);
       }
     },
     err: (text) => void process.stderr.write(`${text}\n`),
@@ -49,6 +49,12 @@ export function processTerminal(): Terminal {
     columns: columns || DEFAULT_COLUMNS,
     hasColor: wantsColor(isInteractive),
   };
+}
+
+function toFailure(error: unknown): unknown {
+  if (error instanceof Error && "code" in error && error.code === "EPIPE") return new ReaderLeft();
+  const failure = describeSystemError(error, "Expected to write to standard output");
+  return failure === undefined ? error : new CommandError(failure);
 }
 
 function wantsColor(isInteractive: boolean): boolean {

@@ -1,10 +1,12 @@
-import { existsSync, mkdtempSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Importer, createAnalyticsDb } from "@toolmeter/core";
+import { Importer } from "@toolmeter/core";
 import type { AskOptions } from "../ask.ts";
 import { writeTraffic } from "../demo/traffic.ts";
 import { CommandError } from "../errors.ts";
+import { openTarget } from "../open-target.ts";
 import type { Terminal } from "../terminal.ts";
 import { report } from "./report.ts";
 
@@ -30,22 +32,37 @@ export async function demo(options: DemoOptions, terminal: Terminal): Promise<vo
       `Expected a new file, but ${path} exists. Name another one, or remove it.`,
     );
   }
-  {
-    using db = createAnalyticsDb(path);
-    let told = 0;
-    writeTraffic(new Importer(db), {
-      ...options,
-      until: Date.now(),
-      onProgress: (calls) => {
-        if (calls - told < PROGRESS_CALLS || options.quiet) return;
-        told = calls;
-        terminal.err(`${calls} calls`);
-      },
-    });
-  }
+  writeWhole(path, options, terminal);
   await report({ ...options, db: path }, terminal);
   if (options.quiet) return;
   terminal.err(
     `\nEverything works on this file:\n  export TOOLMETER_DB=${Bun.$.escape(path)}\n  toolmeter confusion`,
   );
+}
+
+/** Makes the file under another name, so that it is there only when it is whole. */
+function writeWhole(path: string, options: DemoOptions, terminal: Terminal): void {
+  const part = `${path}.${randomUUID()}.part`;
+  try {
+    {
+      using db = openTarget(part);
+      let told = 0;
+      writeTraffic(new Importer(db), {
+        ...options,
+        until: Date.now(),
+        onProgress: (calls) => {
+          if (calls - told < PROGRESS_CALLS || options.quiet) return;
+          told = calls;
+          terminal.err(`${calls} calls`);
+        },
+      });
+      // All of it into the one file that is renamed.
+      db.$client.run("pragma journal_mode = delete");
+    }
+    renameSync(part, path);
+  } catch (error) {
+    for (const suffix of ["", "-wal", "-shm", "-journal"])
+      rmSync(`${part}${suffix}`, { force: true });
+    throw error;
+  }
 }

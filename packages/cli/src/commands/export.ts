@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   CALL_RECORD_COLUMNS,
@@ -9,7 +7,9 @@ import {
 } from "@toolmeter/core/queries";
 import { type AskOptions, toQuestion } from "../ask.ts";
 import { UsageError } from "../errors.ts";
+import { identityOf } from "../identity-of.ts";
 import { csvField } from "../output/render.ts";
+import { writeWholeFile } from "../output/whole-file.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface ExportOptions extends Pick<
@@ -32,7 +32,7 @@ const CHUNK_LENGTH = 65_536;
 /** Calls between two words about how far it is. */
 const PROGRESS_CALLS = 100_000;
 
-/** Writes calls to standard output, or to a file that is there only when it is whole. */
+/** Writes calls to standard output, or to a file that is there only when it is whole: see `writeWholeFile`. */
 export async function exportCalls(options: ExportOptions, terminal: Terminal): Promise<void> {
   const { filter } = toQuestion(options, Date.now());
   const { format, output } = options;
@@ -52,26 +52,29 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
     return;
   }
   const file = resolve(output);
-  // Beside it, so that to rename is one step.
-  const part = `${file}.${randomUUID()}.part`;
-  try {
+  assertElsewhere(file, source.path);
+  await writeWholeFile(file, async (write) => {
     if (format === "parquet") {
       const { writeParquet } = await import("../output/parquet.ts");
-      writeParquet(part, calls, columns);
-    } else {
-      const sink = Bun.file(part).writer();
-      for (const text of toText(calls, columns, format)) {
-        void sink.write(text);
-        await sink.flush();
-      }
-      await sink.end();
+      await writeParquet(write, calls, columns);
+      return;
     }
-    await rename(part, file);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+    for (const text of toText(calls, columns, format)) {
+      write(text);
+      await new Promise((done) => setImmediate(done));
+    }
+  });
   say(file);
+}
+
+/** An export must not replace the database that it reads. */
+function assertElsewhere(file: string, database: string): void {
+  const target = identityOf(file);
+  const own = ["", "-wal", "-shm"].map((suffix) => identityOf(`${database}${suffix}`));
+  if (target === undefined || !own.includes(target)) return;
+  throw new UsageError(
+    `Expected another file than the database, but ${file} is what the calls are read from. Name another: --output calls.jsonl`,
+  );
 }
 
 function* counted(calls: Iterable<CallRecord>, say: (text: string) => void): Iterable<CallRecord> {

@@ -43,7 +43,7 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
       { name: "records waiting at most", value: recording.queuePeak, kind: "count" },
       { name: "calls in flight now", value: lag.running, kind: "count" },
       { name: "ended, not yet in the file", value: lag.waiting, kind: "count" },
-      { name: "for how long", value: lag.oldestAt && now - lag.oldestAt, kind: "ms" },
+      { name: "for how long", value: lag.oldestAt && Math.max(0, now - lag.oldestAt), kind: "ms" },
       { name: "file", value: file.bytes, kind: "bytes" },
       { name: "write-ahead log", value: walBytes, kind: "bytes" },
       { name: "free in the file", value: file.freeBytes, kind: "bytes" },
@@ -60,7 +60,12 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
         value: file.lastCallAt && shortTime(file.lastCallAt, zone),
         kind: "text",
       },
-      { name: "since the last call", value: file.lastCallAt && now - file.lastCallAt, kind: "ms" },
+      {
+        name: "since the last call",
+        // A clock that ran ahead may have stamped it.
+        value: file.lastCallAt && Math.max(0, now - file.lastCallAt),
+        kind: "ms",
+      },
     ];
     return {
       data: { path: source.path, recording, lag, file: { ...file, walBytes } },

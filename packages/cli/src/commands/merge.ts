@@ -1,6 +1,7 @@
-import { createAnalyticsDb, mergeAnalyticsDb } from "@toolmeter/core";
-import { resolve } from "node:path";
+import { mergeAnalyticsDb } from "@toolmeter/core";
 import { CommandError } from "../errors.ts";
+import { identityOf } from "../identity-of.ts";
+import { openTarget } from "../open-target.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface MergeOptions {
@@ -14,8 +15,9 @@ export async function merge(
   options: MergeOptions,
   terminal: Terminal,
 ): Promise<void> {
-  using db = createAnalyticsDb(options.db);
-  if (files.some((file) => resolve(file) === db.path)) {
+  using db = openTarget(options.db);
+  const target = identityOf(db.path);
+  if (files.some((file) => identityOf(file) === target)) {
     throw new CommandError(
       `Expected other files, but ${db.path} is the one to merge into. Name another with --db.`,
     );

@@ -1,4 +1,4 @@
-import { createAnalyticsDb, pruneAnalyticsDb } from "@toolmeter/core";
+import { type RetentionPolicy, createAnalyticsDb, pruneAnalyticsDb } from "@toolmeter/core";
 import { openAnalyticsReader, prunable } from "@toolmeter/core/queries";
 import { UsageError } from "../errors.ts";
 import { show } from "../output/format.ts";
@@ -32,15 +32,24 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
     );
     return;
   }
-  {
-    using db = createAnalyticsDb(options.db);
-    pruneAnalyticsDb(db, policy);
-  }
+  const { all, removed } = pruneNow(options.db, policy);
   const after = await ask(options.db, policy);
   if (options.quiet) return;
   await terminal.out(
-    `Removed ${before.allCalls - after.allCalls} of ${before.allCalls} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} are left.\n`,
+    `Removed ${removed} of ${all} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} are left.\n`,
   );
+}
+
+/** Counts only the calls that were there when it began: others may record meanwhile. */
+function pruneNow(path: string | undefined, policy: RetentionPolicy) {
+  using db = createAnalyticsDb(path);
+  const one = (sql: string, ...values: number[]) =>
+    Number(db.$client.query(sql).values(...values)[0]?.[0] ?? 0);
+  const newest = one("select max(sequence) from tool_calls");
+  const count = () => one("select count(*) from tool_calls where sequence <= ?", newest);
+  const all = count();
+  pruneAnalyticsDb(db, policy);
+  return { all, removed: all - count() };
 }
 
 function bytes(count: number): string {

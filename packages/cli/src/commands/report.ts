@@ -1,4 +1,10 @@
-import { type ToolUsage, usage, usageTotals } from "@toolmeter/core/queries";
+import {
+  type AnalyticsReader,
+  type ToolUsage,
+  countCalls,
+  usage,
+  usageTotals,
+} from "@toolmeter/core/queries";
 import { type AskOptions, type Question, answer, pick } from "../ask.ts";
 import { FIGURES, OUTPUT_TOKENS } from "../columns.ts";
 import {
@@ -19,15 +25,13 @@ export function report(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     const { filter, since, until, zone } = question;
     const now = usage(source, filter, since === undefined ? [] : bucketStarts(since, until, zone));
-    const before =
-      since === undefined
-        ? undefined
-        : usageTotals(source, { ...filter, since: since - (until - since), until: since });
+    const before = question.before && usageTotals(source, question.before);
     const worstFirst = now.tools.toSorted(
       (a, b) => b.failures - a.failures || (b.p95Ms ?? 0) - (a.p95Ms ?? 0),
     );
     const { rows, note } = pick(worstFirst, question);
-    return toPage({ ...now, tools: rows, before, path: source.path, question, note });
+    const ahead = countAhead(source, question);
+    return toPage({ ...now, tools: rows, before, ahead, path: source.path, question, note });
   });
 }
 
@@ -36,12 +40,22 @@ type Totals = ReturnType<typeof usageTotals>;
 
 interface Answer extends Usage {
   readonly before: Totals | undefined;
+  /** Calls that say they were made later than now. */
+  readonly ahead: number;
   readonly path: string;
   readonly question: Question;
   readonly note: string | undefined;
 }
 
-function toPage({ totals, tools, buckets, before, path, question, note }: Answer): Page {
+/** Clocks that differ by no more than this, in milliseconds, are taken for equal. */
+const CLOCK_DIFFERENCE_MS = 60_000;
+
+function countAhead(source: AnalyticsReader, { filter, since = 0, now }: Question): number {
+  const from = Math.max(since, now + CLOCK_DIFFERENCE_MS);
+  return countCalls(source, { ...filter, since: from });
+}
+
+function toPage({ totals, tools, buckets, before, ahead, path, question, note }: Answer): Page {
   const { since, until, zone } = question;
   const data = {
     path,
@@ -104,6 +118,11 @@ function toPage({ totals, tools, buckets, before, path, question, note }: Answer
           `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
         )
         .join("\n"),
+      ...(ahead > 0
+        ? [
+            `${show(ahead, "count", zone)} of these calls are stamped later than now: a clock ran ahead. Without them: --until 0s`,
+          ]
+        : []),
       table(
         tools,
         [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, OUTPUT_TOKENS],
@@ -119,11 +138,12 @@ function toPage({ totals, tools, buckets, before, path, question, note }: Answer
 }
 
 /** `Last 7 days`, or from when to when. */
-function titleOf({ since, until, now, zone }: Question): string {
-  if (since === undefined) return "All time";
+function titleOf({ filter, since, until, zone }: Question): string {
+  const isUntilNow = filter.until === undefined;
+  if (since === undefined) return isUntilNow ? "All time" : `Until ${shortTime(until, zone)}`;
+  if (since >= until) return `From ${shortTime(since, zone)}`;
   const range = `${shortTime(since, zone)} – ${shortTime(until, zone)}`;
   const days = (until - since) / 86_400_000;
-  const isUntilNow = now - until < 1_000;
   return isUntilNow && Number.isInteger(days) ? `Last ${days} days · ${range}` : range;
 }
 

@@ -22,7 +22,8 @@ export function slow(options: AskOptions, terminal: Terminal): Promise<void> {
         `Expected --sort to be one of ${ORDERS.join(", ")}, got ${JSON.stringify(sort)}.`,
       );
     }
-    const rows = topCalls(source, filter, order, limit);
+    // To SQLite, a negative limit is none.
+    const rows = topCalls(source, filter, order, Number.isFinite(limit) ? limit : -1);
     const note = rows.length === 0 ? "No calls in this time." : undefined;
     return { data: rows, sections: [table(rows, [...CALL, CALL_MESSAGE], { note })] };
   });

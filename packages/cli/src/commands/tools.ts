@@ -57,9 +57,7 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
   const filter = { ...question.filter, tools: [name] };
   const starts = since === undefined ? [] : bucketStarts(since, until, zone);
   const { totals, buckets } = usage(source, filter, starts);
-  const earlier =
-    since === undefined ? undefined : { ...filter, since: since - (until - since), until: since };
-  const before = earlier && usage(source, earlier).totals;
+  const before = question.before && usage(source, { ...question.before, tools: [name] }).totals;
   const data = {
     toolName: name,
     totals,

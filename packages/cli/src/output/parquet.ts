@@ -1,16 +1,20 @@
 import type { CallRecord } from "@toolmeter/core/queries";
-import { type BasicType, ParquetWriter, fileWriter, schemaFromColumnData } from "hyparquet-writer";
+import { type BasicType, ByteWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
+import { CommandError } from "../errors.ts";
+import type { Write } from "./whole-file.ts";
 
 type Column = keyof CallRecord;
 
-/** Calls that are in memory at once. */
+/** Calls that are in memory at once, and the characters of their texts. */
 const ROW_GROUP = 20_000;
+const ROW_GROUP_LENGTH = 32 * 1_048_576;
 
 const TYPES: Partial<Record<Column, BasicType>> = {
   sequence: "INT64",
   started_at_ms: "TIMESTAMP",
   duration_ms: "DOUBLE",
-  error_code: "INT32",
+  // JSON-RPC bounds a code by no more than being an integer; an HRESULT takes 33 bits.
+  error_code: "INT64",
   input_bytes: "INT64",
   output_bytes: "INT64",
   input_tokens: "INT64",
@@ -18,48 +22,90 @@ const TYPES: Partial<Record<Column, BasicType>> = {
   cache_hit: "BOOLEAN",
 };
 
+/** Hands over a row group at once. */
+class RowGroupWriter extends ByteWriter {
+  readonly #write: Write;
+
+  constructor(write: Write) {
+    super();
+    this.#write = write;
+  }
+
+  flush(): void {
+    this.#write(this.getBytes());
+    this.index = 0;
+  }
+
+  override finish(): void {
+    this.flush();
+  }
+}
+
 /** Writes calls as a Parquet file: `started_at_ms` as a timestamp, JSON columns as text. */
-export function writeParquet(
-  file: string,
+export async function writeParquet(
+  write: Write,
   calls: Iterable<CallRecord>,
   columns: readonly Column[],
-): void {
-  const writer = fileWriter(file);
+): Promise<void> {
   const parquet = new ParquetWriter({
-    writer,
+    writer: new RowGroupWriter(write),
     schema: schemaFromColumnData({ columnData: toColumns([], columns) }),
   });
-  let rows: CallRecord[] = [];
-  const writeRows = () => {
+  for (const rows of rowGroups(calls)) {
     const columnData = toColumns(rows, columns).map(({ name, data }) => ({ name, data }));
-    void parquet.write({ columnData, rowGroupSize: ROW_GROUP });
-    rows = [];
-  };
+    await parquet.write({ columnData, rowGroupSize: rows.length });
+    await new Promise((done) => setImmediate(done));
+  }
+  await parquet.finish();
+}
+
+function* rowGroups(calls: Iterable<CallRecord>): Iterable<readonly CallRecord[]> {
+  let rows: CallRecord[] = [];
+  let length = 0;
   for (const call of calls) {
     rows.push(call);
-    if (rows.length === ROW_GROUP) writeRows();
+    for (const text of [call.arguments, call.result, call.attributes]) length += text?.length ?? 0;
+    if (rows.length < ROW_GROUP && length < ROW_GROUP_LENGTH) continue;
+    yield rows;
+    rows = [];
+    length = 0;
   }
-  if (rows.length > 0) writeRows();
-  void parquet.finish();
+  if (rows.length > 0) yield rows;
 }
 
 function toColumns(rows: readonly CallRecord[], columns: readonly Column[]) {
   return columns.map((name) => {
     const type = TYPES[name] ?? "STRING";
-    return { name, type, nullable: true, data: rows.map((row) => convert(row[name], type)) };
+    const data = rows.map((row) => {
+      try {
+        return convert(row[name], type);
+      } catch {
+        throw new CommandError(
+          `Expected ${type} in ${name} of call ${row.id}, got ${JSON.stringify(row[name])}. Export it as JSON Lines: --format jsonl`,
+        );
+      }
+    });
+    return { name, type, nullable: true, data };
   });
 }
 
+/** Throws on a value that the type cannot hold. */
 function convert(value: string | number | null, type: BasicType) {
   if (value === null) return null;
   switch (type) {
     case "INT64":
       return BigInt(value);
     case "TIMESTAMP":
-      return new Date(value);
+      return toDate(value);
     case "BOOLEAN":
       return value === 1;
     default:
       return value;
   }
+}
+
+function toDate(value: string | number): Date {
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime())) throw new RangeError("beyond the years that a Date has");
+  return date;
 }

@@ -1,10 +1,11 @@
 /** Commands that move data: export, import, merge, prune, sql, demo. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readdirSync, symlinkSync } from "node:fs";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { DAY, fileWith, trafficFile } from "../support/traffic.ts";
 import { json, toolmeter } from "../support/toolmeter.ts";
+import { smallDisk } from "../support/small-disk.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -75,6 +76,19 @@ describe("export and import", () => {
     expect(out).not.toContain("other");
   });
 
+  test("write any error code to Parquet", async () => {
+    const codes = [2_147_942_405, -32_602, Number.MAX_SAFE_INTEGER];
+    const from = fileWith(
+      directory.file("a.db"),
+      codes.map((errorCode) => ({ toolName: "a", status: "error", errorCode })),
+    );
+    const file = directory.file("calls.parquet");
+    const words = ["export", "--db", from, "--format", "parquet", "-o", file];
+    expect((await toolmeter(words)).code).toBe(0);
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(file) });
+    expect(rows.map(({ error_code: code }) => code)).toEqual(codes.map(BigInt));
+  });
+
   test("write Parquet that others read: types, nulls and all", async () => {
     const from = trafficFile(directory.file("from.db"), 21_000);
     const file = directory.file("calls.parquet");
@@ -105,7 +119,7 @@ describe("export and import", () => {
         client_name: call?.client_name,
       });
     }
-  });
+  }, 60_000);
 
   test("leave no half file behind, and the old one as it was", async () => {
     const file = directory.file("a.db");
@@ -177,12 +191,15 @@ describe("merge", () => {
     expect((await toolmeter(["merge", theirs, "--db", ours, "-q"])).err).toBe("");
   });
 
-  test("does not take in itself", async () => {
+  test("does not take in itself, under whatever name", async () => {
     const ours = fileWith(directory.file("ours.db"), []);
-    expect(await toolmeter(["merge", ours, "--db", ours])).toMatchObject({
-      code: 1,
-      err: expect.stringContaining("Expected other files"),
-    });
+    symlinkSync(ours, directory.file("link.db"));
+    for (const name of [ours, directory.file("link.db")]) {
+      expect(await toolmeter(["merge", name, "--db", ours])).toMatchObject({
+        code: 1,
+        err: expect.stringContaining("Expected other files"),
+      });
+    }
   });
 });
 
@@ -263,7 +280,17 @@ describe("sql", () => {
   });
 });
 
+const disk = smallDisk(1);
+afterAll(() => disk?.[Symbol.dispose]());
+
 describe("demo", () => {
+  test.skipIf(!disk)("on a full disk fails and leaves nothing behind", async () => {
+    const { code, err } = await toolmeter(["demo", "-o", disk?.file("demo.db") ?? ""]);
+    expect(code).toBe(1);
+    expect(err).toStartWith("error: Expected ");
+    expect(readdirSync(disk?.path ?? "")).toEqual([]);
+  });
+
   test("makes a file that everything works on", async () => {
     const { code, out, err } = await toolmeter(["demo", "--calls", "400", "--days", "3"]);
     expect(code).toBe(0);

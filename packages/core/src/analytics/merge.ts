@@ -71,13 +71,12 @@ export async function mergeAnalyticsDb(db: AnalyticsDb, path: string): Promise<M
   try {
     client.run("attach database ? as source", [source.path]);
     try {
-      const before = counts(db);
-      for (const merged of TABLES) mergeTable(db, merged);
-      const after = counts(db);
+      const added = new Map(TABLES.map((merged) => [merged.table, mergeTable(db, merged)]));
+      const count = (table: SQLiteTable) => added.get(table) ?? 0;
       return {
-        toolCalls: after.toolCalls - before.toolCalls,
-        sessions: after.sessions - before.sessions,
-        toolDefinitions: after.toolDefinitions - before.toolDefinitions,
+        toolCalls: count(toolCalls),
+        sessions: count(sessions),
+        toolDefinitions: count(toolDefinitions),
       };
     } finally {
       client.run("detach database source");
@@ -87,28 +86,29 @@ export async function mergeAnalyticsDb(db: AnalyticsDb, path: string): Promise<M
   }
 }
 
-function mergeTable({ $client: client }: AnalyticsDb, { table, onConflict }: Merged): void {
+/** Returns how many rows are new here. */
+function mergeTable({ $client: client }: AnalyticsDb, { table, onConflict }: Merged): number {
   const name = getTableName(table);
   const columns = columnsOf(table, ["sequence"]).join(", ");
-  const last = Number(client.query(`select max(rowid) from source.${name}`).values()[0]?.[0] ?? 0);
+  const one = (sql: string, ...values: number[]) =>
+    Number(client.query(sql).values(...values)[0]?.[0] ?? 0);
+  const last = one(`select max(rowid) from source.${name}`);
   const insert = client.prepare<unknown, [number, number]>(
     `insert into main.${name} (${columns}) select ${columns} from source.${name}
        where rowid > ? and rowid <= ? order by rowid on conflict ${onConflict}`,
   );
+  // A new row is put after all others. Inside the transaction nobody else adds one.
+  const mergeSlice = client.transaction((first: number) => {
+    const newest = one(`select max(rowid) from main.${name}`);
+    insert.run(first, first + SLICE_ROWS);
+    return one(`select count(*) from main.${name} where rowid > ?`, newest);
+  });
+  let added = 0;
   for (let first = 0; first < last; first += SLICE_ROWS) {
-    whileBusySync(performance.now() + BUSY_WAIT_MS, () => insert.run(first, first + SLICE_ROWS));
+    added += whileBusySync(performance.now() + BUSY_WAIT_MS, () => mergeSlice.immediate(first));
   }
   insert.finalize();
-}
-
-function counts({ $client: client }: AnalyticsDb): MergeResult {
-  const count = (table: SQLiteTable) =>
-    Number(client.query(`select count(*) from main.${getTableName(table)}`).values()[0]?.[0]);
-  return {
-    toolCalls: count(toolCalls),
-    sessions: count(sessions),
-    toolDefinitions: count(toolDefinitions),
-  };
+  return added;
 }
 
 function columnsOf(table: SQLiteTable, without: readonly string[]): readonly string[] {

@@ -99,6 +99,14 @@ export class Writer implements RecordWriter {
 
   /** Commits a batch now, without waiting for locks. Throws SQLite's own error, the batch undone. */
   commit(batch: readonly TelemetryRecord[]): readonly RecordRejection[] {
+    return this.commitCounted(batch).rejections;
+  }
+
+  /** The same, with the number of calls that were new: not in the file before, or there as abandoned only. */
+  commitCounted(batch: readonly TelemetryRecord[]): {
+    readonly rejections: readonly RecordRejection[];
+    readonly newCalls: number;
+  } {
     const client = this.#client;
     // IMMEDIATE: once it succeeds, no later statement of the transaction can meet SQLITE_BUSY.
     client.run("begin immediate");
@@ -106,56 +114,62 @@ export class Writer implements RecordWriter {
       // Inside the transaction, where nobody can change it: a newer Toolmeter may have come meanwhile.
       assertVersion(client, this.#path);
       const statements = (this.#statements ??= prepareStatements(client));
-      const rejections = this.#apply(batch, statements);
+      const outcome = this.#apply(batch, statements);
       client.run("commit");
-      return rejections;
+      return outcome;
     } catch (error) {
       if (client.inTransaction) client.run("rollback");
       throw error;
     }
   }
 
-  #apply(batch: readonly TelemetryRecord[], statements: Statements): readonly RecordRejection[] {
+  #apply(batch: readonly TelemetryRecord[], statements: Statements) {
     const rejections: RecordRejection[] = [];
+    let newCalls = 0;
     /** The earliest start that this batch has noted for each session: most calls need no second note. */
     const noted = new Map<string, number>();
     for (const record of batch) {
       try {
-        this.#applyRecord(record, statements, noted);
+        if (this.#applyRecord(record, statements, noted)) newCalls += 1;
       } catch (error) {
         // Without its transaction (a trigger may undo it) the rest of the batch would be stored row by row.
         if (!isRecordsFault(error) || !this.#client.inTransaction) throw error;
         rejections.push({ item: record, error: toAnalyticsError(error, this.#path) });
       }
     }
-    return rejections;
+    return { rejections, newCalls };
   }
 
-  #applyRecord(record: TelemetryRecord, statements: Statements, noted: Map<string, number>): void {
+  /** Returns whether the record is a new call. */
+  #applyRecord(
+    record: TelemetryRecord,
+    statements: Statements,
+    noted: Map<string, number>,
+  ): boolean {
     switch (record.kind) {
       case "tool_call": {
         const row = conform(record.row, SHAPES.tool_call);
         this.#noteSession(row, statements, noted);
-        statements.insertCall.run(row);
-        return;
+        return statements.insertCall.run(row).changes > 0;
       }
       case "session_start":
         startSession(record.row, statements);
-        return;
+        break;
       case "tool_definition":
         statements.seeDefinition.run(conform(toDefinitionRow(record.row), SHAPES.tool_definition));
-        return;
+        break;
       case "session_end": {
         const row = conform(record.row, SHAPES.session_end);
         if (statements.endSession.run(row).changes === 0) throw unknownSession(row, this.#path);
-        return;
+        break;
       }
       case "recorder_end":
         statements.endRecorder.run(conform(record.row, SHAPES.recorder_end));
-        return;
+        break;
       case "recorder_health":
         statements.keepHealth.run(conform(record.row, SHAPES.recorder_health));
     }
+    return false;
   }
 
   /** A call's session exists from now on, and did not begin after the call. */

@@ -177,6 +177,8 @@ function boundsOf(source: QuerySource, { since, until }: CallFilter) {
 /** Rows at once: many, so that SQLite's loop makes them, and few, so that memory stays flat. */
 const FEW_ROWS = 2_500;
 const MANY_ROWS = 10_000;
+/** More are not read: a slice that grew over an empty time, such as after a clock's error, may meet any number. */
+const MOST_ROWS = 40_000;
 
 /** The rows of a time, slice by slice. A slice is longer after one of few rows, shorter after one of many. */
 function* slices(
@@ -188,13 +190,18 @@ function* slices(
   const from = fromCalls(filter);
   const statement = source.$client.prepare<Row, Binding[]>(
     `select call.tool_name as tool, call.duration_ms as ms,
-       iif(${IS_FAILURE}, -1 - ifnull(call.output_tokens, 0), ifnull(call.output_tokens, 0)) as tokens ${from.sql}`,
+       iif(${IS_FAILURE}, -1 - ifnull(call.output_tokens, 0), ifnull(call.output_tokens, 0)) as tokens ${from.sql} limit ?`,
   );
   // The filter's time comes first.
   const others = from.values.slice(2);
   for (let begin = since; begin < until;) {
     const end = Math.min(until, begin + Math.ceil(pace.length));
-    const rows = statement.all(begin, end, ...others);
+    const isShortest = pace.length <= 1;
+    const rows = statement.all(begin, end, ...others, isShortest ? -1 : MOST_ROWS);
+    if (rows.length === MOST_ROWS && !isShortest) {
+      pace.length /= 16;
+      continue;
+    }
     yield rows;
     if (rows.length < FEW_ROWS) pace.length *= 2;
     if (rows.length > MANY_ROWS) pace.length = Math.max(1, pace.length / 2);

@@ -212,7 +212,7 @@ describe("Writer.write fails whole, and works again,", () => {
       mend: "max_page_count = 1000000",
       code: "full",
       message:
-        "Expected room to write, but the disk or the database's size limit is full. Free some space; recording then goes on by itself (:memory:: database or disk is full).",
+        "Expected room to write, but the disk or the database's size limit is full. Free some space: recording then goes on by itself, and `toolmeter prune`, which needs a little room too, can make the file smaller (:memory:: database or disk is full).",
     },
     {
       name: "when the connection is read-only and then is not",

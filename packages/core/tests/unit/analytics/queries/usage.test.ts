@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createAnalyticsDb } from "../../../../src/analytics/database.ts";
 import { usage, usageTotals } from "../../../../src/analytics/queries/usage.ts";
 import { DAY, HOUR, T0, ledger } from "../../../support/ledger.ts";
 
@@ -117,4 +118,22 @@ describe("usage", () => {
     expect(totals).toMatchObject({ calls: 25_000, p50Ms: 12_499, p95Ms: 23_749, maxMs: 24_999 });
     expect(tools.map(({ calls: count }) => count)).toEqual([8_334, 8_333, 8_333]);
   });
+});
+
+test("calls that crowd after an empty age are counted, however the time is sliced", () => {
+  const db = createAnalyticsDb(":memory:");
+  const insert = db.$client.prepare(
+    `with recursive n(i) as (select 0 union all select i + 1 from n where i < ?)
+     insert into tool_calls (id, tool_name, started_at_ms, duration_ms, status)
+     select ? || i, 'echo', ?, 1, 'success' from n`,
+  );
+  insert.run(0, "in 1970 ", 0);
+  // More of them in one millisecond than are read at once.
+  insert.run(44_999, "now ", T0);
+  insert.run(0, "in 2099 ", Date.UTC(2099, 0));
+  expect(usage(db, {}).totals.calls).toBe(45_002);
+  expect(usage(db, { since: T0 }, [T0]).buckets).toEqual([
+    { startedAt: T0, calls: 45_001, failures: 0 },
+  ]);
+  db.close();
 });

@@ -1,0 +1,42 @@
+import { AnalyticsError } from "@toolmeter/core";
+
+/** How long a step itself may wait for a lock, in milliseconds: the thread sleeps meanwhile. */
+export const LOCK_TIMEOUT_MS = 500;
+
+/** How long a command waits for other processes' locks, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** Between two attempts, and between two messages, in milliseconds. */
+const PAUSE_MS = 50;
+const MESSAGE_MS = 10_000;
+
+/**
+ * Runs a step again for as long as another process holds the database's lock, at most a minute, and says that it waits.
+ * @throws what the step threw last.
+ */
+export async function whileLocked<Result>(
+  step: () => Result | Promise<Result>,
+  say: (text: string) => void,
+  patienceMs = PATIENCE_MS,
+): Promise<Result> {
+  const startedAt = performance.now();
+  let saidAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      const now = performance.now();
+      if (!isLocked(error) || now - startedAt > patienceMs) throw error;
+      if (now - saidAt >= MESSAGE_MS) {
+        saidAt = now;
+        const left = Math.ceil((patienceMs - (now - startedAt)) / 1_000);
+        say(`Waiting for another process to release ${error.path}, for up to ${left} s more.`);
+      }
+    }
+    await Bun.sleep(PAUSE_MS);
+  }
+}
+
+function isLocked(error: unknown): error is AnalyticsError {
+  return error instanceof AnalyticsError && error.code === "locked";
+}
