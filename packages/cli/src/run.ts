@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { CommandError, EXIT, UsageError } from "./errors.ts";
+import { forTerminal } from "./output/safe.ts";
 import { makeProgram } from "./program.ts";
 import { ReaderLeft, type Terminal } from "./terminal.ts";
 
@@ -8,7 +9,8 @@ import { ReaderLeft, type Terminal } from "./terminal.ts";
  * @returns The exit code: 0, 1 (it failed), 2 (it makes no sense), 3 (`check` and `doctor` found something), or that of
  * the server that was recorded.
  */
-export async function run(words: readonly string[], terminal: Terminal): Promise<number> {
+export async function run(words: readonly string[], given: Terminal): Promise<number> {
+  const terminal = guarded(given);
   let code: number = EXIT.ok;
   const program = makeProgram(terminal, (exitCode) => {
     code = exitCode;
@@ -19,6 +21,16 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
   } catch (error) {
     return explain(error, terminal);
   }
+}
+
+/** The exit: nothing that others wrote, and none of our own arguments, steers the terminal. */
+function guarded(terminal: Terminal): Terminal {
+  const { hasColor, isInteractive } = terminal;
+  return {
+    ...terminal,
+    out: (text) => terminal.out(forTerminal(text, hasColor || isInteractive)),
+    err: (text) => terminal.err(forTerminal(text, false)),
+  };
 }
 
 /** Options without a command are those of `report`; help and the version are the program's. */

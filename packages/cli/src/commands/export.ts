@@ -9,7 +9,7 @@ import {
 } from "@toolmeter/core/queries";
 import { type AskOptions, toQuestion } from "../ask.ts";
 import { UsageError } from "../errors.ts";
-import { csvField } from "../output/render.ts";
+import { csvField, escapeJson } from "../output/safe.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface ExportOptions extends Pick<
@@ -114,5 +114,5 @@ function toJsonLine(call: CallRecord, columns: readonly Column[]): string {
     const isJson = JSON_COLUMNS.has(column);
     return [`"${column}":${isJson ? String(value) : JSON.stringify(value)}`];
   });
-  return `{${fields.join(",")}}\n`;
+  return `${escapeJson(`{${fields.join(",")}}`)}\n`;
 }

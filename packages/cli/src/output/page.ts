@@ -25,6 +25,8 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
   /** What is said below it: what was left out, or why it is empty. */
   readonly note?: string | undefined;
+  /** Whether its columns are told even where it has no rows. @default false */
+  readonly keepsHeader?: boolean | undefined;
 }
 
 /** What a command answers, before it is decided how it is shown. */

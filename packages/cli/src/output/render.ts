@@ -1,6 +1,7 @@
 import type { Terminal } from "../terminal.ts";
 import { type Kind, type Value, isoTime, show } from "./format.ts";
 import type { Page, Table } from "./page.ts";
+import { csvField, forTerminal, markdown, markdownLines, toJson } from "./safe.ts";
 import { isLeft, renderTable } from "./table.ts";
 
 export const FORMATS = ["table", "json", "csv", "md"] as const;
@@ -24,7 +25,7 @@ export function render(
   const shown = quiet ? sections.filter((section) => typeof section !== "string") : sections;
   switch (format) {
     case "json":
-      return `${JSON.stringify(data, null, 2)}\n`;
+      return `${toJson(data, 2)}\n`;
     case "csv":
       return toCsv(
         sections.find((section) => typeof section !== "string"),
@@ -37,7 +38,7 @@ export function render(
       const text = (section: string | Table) =>
         typeof section === "string"
           ? // A path is longer than a line may be; it stays whole.
-            Bun.wrapAnsi(section, columns, { trim: false })
+            Bun.wrapAnsi(forTerminal(section, false), columns, { trim: false })
           : renderTable(section, { columns, hasColor, zone });
       return `${shown.map(text).join("\n\n")}\n`;
     }
@@ -47,49 +48,44 @@ export function render(
 /** RFC 4180, with line feeds: numbers as they are, times in ISO 8601, nothing as an empty field. */
 function toCsv(table: Table | undefined, zone: string): string {
   if (!table) return "";
-  const lines = table.rows.map((row) =>
+  const { headers, rows } = table;
+  const lines = rows.map((row) =>
     row.map(({ value, kind }, index) =>
-      csvField(raw(value, kind ?? table.headers[index]?.kind ?? "text", zone)),
+      csvValue(value, kind ?? headers[index]?.kind ?? "text", zone),
     ),
   );
-  const header = table.headers.map(({ text }) => csvField(text));
+  const header = headers.map(({ text }) => csvField(text));
   return `${[header, ...lines].map((fields) => fields.join(",")).join("\n")}\n`;
 }
 
-function raw(value: Value, kind: Kind, zone: string): string {
+function csvValue(value: Value, kind: Kind, zone: string): string {
   if (value === null) return "";
+  if (typeof value === "string") return csvField(value);
   return kind === "time" && typeof value === "number" ? isoTime(value, zone) : String(value);
 }
 
-/** A text that a spreadsheet would run as a formula gets an apostrophe: names and messages come from others. */
-export function csvField(text: string): string {
-  const safe =
-    /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.]+(?:e[+-]?\d+)?$/i.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function markdownLine(cells: readonly string[]): string {
+function markdownRow(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
 function toMarkdown(section: string | Table, zone: string): string {
-  if (typeof section === "string") return Bun.stripANSI(section);
-  const { title, headers, rows, note } = section;
+  if (typeof section === "string") return markdownLines(section);
+  const { title, headers, rows, note, keepsHeader } = section;
   const body = rows.map((row) =>
-    markdownLine(
+    markdownRow(
       row.map(({ value, kind }, index) =>
-        show(value, kind ?? headers[index]?.kind ?? "text", zone)
-          .replaceAll("\\", "\\\\")
-          .replaceAll("|", "\\|"),
+        markdown(show(value, kind ?? headers[index]?.kind ?? "text", zone)),
       ),
     ),
   );
-  const rule = headers.map(({ kind }) => (isLeft(kind) ? "---" : "---:"));
+  const head = [
+    markdownRow(headers.map(({ text }) => markdown(text))),
+    markdownRow(headers.map(({ kind }) => (isLeft(kind) ? "---" : "---:"))),
+  ];
+  const hasTable = rows.length > 0 || keepsHeader === true;
   return [
-    ...(title === undefined ? [] : [`### ${title}`, ""]),
-    ...(rows.length === 0
-      ? []
-      : [markdownLine(headers.map(({ text }) => text)), markdownLine(rule), ...body]),
-    ...(note === undefined ? [] : [...(rows.length === 0 ? [] : [""]), note]),
+    ...(title === undefined ? [] : [`### ${markdown(title)}`, ""]),
+    ...(hasTable ? [...head, ...body] : []),
+    ...(note === undefined ? [] : [...(hasTable ? [""] : []), markdownLines(note)]),
   ].join("\n");
 }

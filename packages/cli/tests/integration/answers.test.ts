@@ -189,13 +189,10 @@ describe("rows", () => {
   test.each(["errors", "slow", "clients", "sessions", "tools", "transitions", "tax"])(
     "of %s in a time without any are a sentence",
     async (command) => {
-      const { code, out } = await toolmeter([
-        command,
-        "--since",
-        "2020-01-01",
-        "--until",
-        "2020-01-02",
-      ]);
+      const { code, out } = await toolmeter(
+        [command, "--since", "2020-01-01", "--until", "2020-01-02"],
+        { columns: 160 },
+      );
       expect({ code, lines: out.split("\n").length }).toEqual({ code: 0, lines: 2 });
       expect(out).toMatch(/^No /);
     },

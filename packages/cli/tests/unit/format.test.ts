@@ -5,11 +5,11 @@ import {
   duration,
   isoTime,
   percent,
-  plain,
   shortTime,
   show,
   sparkline,
 } from "../../src/output/format.ts";
+import { plain } from "../../src/output/safe.ts";
 
 const AT = Date.UTC(2026, 10, 24, 10, 46, 3, 120);
 
@@ -48,7 +48,7 @@ test.each([
   [1_500, "bytes", "1.5 kB"],
   [999_600, "bytes", "1.0 MB"],
   [120_000_000, "bytes", "120 MB"],
-  [5e15, "bytes", "5000 TB"],
+  [5e15, "bytes", "5.0 PB"],
   [950, "tokens", "950"],
   [12_300, "tokens", "12.3k"],
   [1_234_567, "count", "1,234,567"],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Column, table } from "../../src/output/page.ts";
-import { csvField, render } from "../../src/output/render.ts";
+import { render } from "../../src/output/render.ts";
+import { csvField } from "../../src/output/safe.ts";
 import { elide } from "../../src/output/table.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
 
