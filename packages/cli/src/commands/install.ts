@@ -9,6 +9,7 @@ import {
 } from "../clients/configuration.ts";
 import { type ClientName, locate } from "../clients/locations.ts";
 import { CommandError } from "../errors.ts";
+import { oneLine } from "../output/safe.ts";
 import { ownCommand } from "../own-command.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -95,7 +96,7 @@ async function rewriteFile(
   const changes: Change[] = [];
   const lines = entries.map((entry) => {
     const { name, project, command: before } = entry;
-    const label = project === undefined ? name : `${name} (${project})`;
+    const label = oneLine(project === undefined ? name : `${name} (${project})`);
     if (!before)
       return `  ${label}: at a URL, left alone (toolmeter record --http <url> records it)`;
     const after = rewrite(entry, before);
@@ -137,5 +138,5 @@ async function replace(file: string, before: string, after: string): Promise<str
 }
 
 function shell(command: readonly string[]): string {
-  return command.map((word) => Bun.$.escape(word)).join(" ");
+  return oneLine(command.map((word) => Bun.$.escape(word)).join(" "));
 }

@@ -34,10 +34,10 @@ export function session(id: string, options: AskOptions, terminal: Terminal): Pr
     return {
       data: { ...found, calls },
       sections: [
-        `${found.serverName ?? "a server"} ${found.serverVersion ?? ""} for ${found.clientName ?? "a client"} ${found.clientVersion ?? ""}\n${isoTime(found.startedAt, zone)} · ${lengthOf(found)} · ${found.transport ?? "unknown transport"} · ${found.id}`
-          .split("\n")
-          .map(plain)
-          .join("\n"),
+        [
+          `${found.serverName ?? "a server"} ${found.serverVersion ?? ""} for ${found.clientName ?? "a client"} ${found.clientVersion ?? ""}`,
+          `${isoTime(found.startedAt, zone)} · ${lengthOf(found)} · ${found.transport ?? "unknown transport"} · ${found.id}`,
+        ].map(plain),
         table(calls, columnsFor(all), { note: all.length === 0 ? "No calls." : note }),
       ],
     };
@@ -67,7 +67,7 @@ function columnsFor(calls: readonly CallSummary[]): readonly Column<CallSummary>
     { header: "after", kind: "ms", value: ({ startedAt }) => startedAt - begin },
     { header: "tool", value: ({ toolName }) => toolName },
     {
-      header: "".padEnd(BAR_COLUMNS),
+      header: "",
       kind: "bar",
       value: bar,
       tone: ({ status }) => toneOfStatus(status) ?? "good",

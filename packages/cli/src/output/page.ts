@@ -29,17 +29,26 @@ export interface Table {
   readonly keepsHeader?: boolean | undefined;
 }
 
+/** Lines of text, already short. Whatever they hold, each stays one line. */
+type Lines = readonly string[];
+
+export type Section = Lines | Table;
+
 /** What a command answers, before it is decided how it is shown. */
 export interface Page {
   /** The answer as JSON: as the query gives it, whole. */
   readonly data: unknown;
-  /** Lines of text, already short, and tables; the first table is the CSV. */
-  readonly sections: readonly (string | Table)[];
+  /** Texts, and tables; the first table is the CSV. */
+  readonly sections: readonly Section[];
 }
 
 export interface TableOptions {
   readonly title?: string;
   readonly note?: string | undefined;
+}
+
+export function isTable(section: Section): section is Table {
+  return "headers" in section;
 }
 
 export function table<Row>(

@@ -1,7 +1,7 @@
 import type { Terminal } from "../terminal.ts";
 import { type Kind, type Value, isoTime, show } from "./format.ts";
-import type { Page, Table } from "./page.ts";
-import { csvField, forTerminal, markdown, markdownLines, toJson } from "./safe.ts";
+import { type Page, type Section, type Table, isTable } from "./page.ts";
+import { csvField, markdown, markdownLine, oneLine, toJson } from "./safe.ts";
 import { isLeft, renderTable } from "./table.ts";
 
 export const FORMATS = ["table", "json", "csv", "md"] as const;
@@ -22,24 +22,21 @@ export function render(
   terminal: Terminal,
 ): string {
   const { format, zone, quiet } = options;
-  const shown = quiet ? sections.filter((section) => typeof section !== "string") : sections;
+  const shown = quiet ? sections.filter(isTable) : sections;
   switch (format) {
     case "json":
       return `${toJson(data, 2)}\n`;
     case "csv":
-      return toCsv(
-        sections.find((section) => typeof section !== "string"),
-        zone,
-      );
+      return toCsv(sections.find(isTable), zone);
     case "md":
       return `${shown.map((section) => toMarkdown(section, zone)).join("\n\n")}\n`;
     default: {
       const { columns, hasColor } = terminal;
-      const text = (section: string | Table) =>
-        typeof section === "string"
-          ? // A path is longer than a line may be; it stays whole.
-            Bun.wrapAnsi(forTerminal(section, false), columns, { trim: false })
-          : renderTable(section, { columns, hasColor, zone });
+      const text = (section: Section) =>
+        isTable(section)
+          ? renderTable(section, { columns, hasColor, zone })
+          : // A path is longer than a line may be; it stays whole.
+            Bun.wrapAnsi(section.map(oneLine).join("\n"), columns, { trim: false });
       return `${shown.map(text).join("\n\n")}\n`;
     }
   }
@@ -68,14 +65,16 @@ function markdownRow(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-function toMarkdown(section: string | Table, zone: string): string {
-  if (typeof section === "string") return markdownLines(section);
+function toMarkdown(section: Section, zone: string): string {
+  if (!isTable(section)) return section.map(markdownLine).join("\n");
   const { title, headers, rows, note, keepsHeader } = section;
   const body = rows.map((row) =>
     markdownRow(
-      row.map(({ value, kind }, index) =>
-        markdown(show(value, kind ?? headers[index]?.kind ?? "text", zone)),
-      ),
+      row.map((cell, index) => {
+        const kind = cell.kind ?? headers[index]?.kind ?? "text";
+        const text = show(cell.value, kind, zone);
+        return kind === "bar" ? text : markdown(text);
+      }),
     ),
   );
   const head = [
@@ -86,6 +85,6 @@ function toMarkdown(section: string | Table, zone: string): string {
   return [
     ...(title === undefined ? [] : [`### ${markdown(title)}`, ""]),
     ...(hasTable ? [...head, ...body] : []),
-    ...(note === undefined ? [] : [...(hasTable ? [""] : []), markdownLines(note)]),
+    ...(note === undefined ? [] : [...(hasTable ? [""] : []), markdownLine(note)]),
   ].join("\n");
 }

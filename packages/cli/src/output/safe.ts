@@ -19,22 +19,25 @@ declare global {
 const HIDDEN = String.raw`\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034F\u115F\u1160\u17B4\u17B5\u180B-\u180F\u3164\uFFA0\u{E0000}-\u{E0FFF}`;
 
 const HIDDEN_OR_SPACE = new RegExp(String.raw`[\s${HIDDEN}]+`, "gu");
+const HIDDEN_RUN = new RegExp(`[${HIDDEN}]+`, "gu");
 const HIDDEN_BUT_LINE_END = new RegExp(String.raw`(?!\n)[${HIDDEN}]`, "gu");
-/** Tabs and line ends are layout: help texts and completions have them. */
-const HIDDEN_BUT_LAYOUT = new RegExp(String.raw`(?![\n\t])[${HIDDEN}]`, "u");
 
-/** A text as one line. */
+/** A text as one line, its blanks as they are. */
+export function oneLine(text: string): string {
+  return text.replaceAll(HIDDEN_RUN, " ");
+}
+
+/** A text as one line of words. */
 export function plain(text: string): string {
   return Bun.stripANSI(text).replaceAll(HIDDEN_OR_SPACE, " ").trim();
 }
 
-/** Colours and emphasis as `styleText` writes them; up and clear, as `tail` redraws its last lines. */
-const OWN_SEQUENCE = String.raw`\u001B\[(?:\d\d?m|\d+A|J)`;
-const OWN_OR_HIDDEN = new RegExp(String.raw`${OWN_SEQUENCE}|(?![\n\t])[${HIDDEN}]`, "gu");
+/** Bold, dim and the three colours of `table.ts`, on and off; up and clear, as `tail` redraws its last lines. */
+const OWN_SEQUENCE = String.raw`\u001B\[(?:(?:1|2|22|31|32|33|39)m|\d+A|J)`;
+const OWN_OR_HIDDEN = new RegExp(String.raw`${OWN_SEQUENCE}|(?!\n)[${HIDDEN}]`, "gu");
 
 /** The last line of defence: of all that steers a terminal, only our own sequences pass. */
 export function forTerminal(text: string, hasSequences: boolean): string {
-  if (!HIDDEN_BUT_LAYOUT.test(text)) return text;
   return text.replaceAll(OWN_OR_HIDDEN, (found) =>
     hasSequences && found.startsWith("\u001B[") ? found : " ",
   );
@@ -99,10 +102,7 @@ export function markdown(text: string): string {
   );
 }
 
-/** Lines of Markdown that show a text as it is: no heading, list or rule either. */
-export function markdownLines(text: string): string {
-  return text
-    .split("\n")
-    .map((line) => markdown(line).replace(/^(\d*)([#+=.)-])/, String.raw`$1\$2`))
-    .join("\n");
+/** A line of Markdown that shows a text as it is: no heading, list or rule either. */
+export function markdownLine(text: string): string {
+  return markdown(text).replace(/^(\d*)([#+=.)-])/, String.raw`$1\$2`);
 }

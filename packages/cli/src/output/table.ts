@@ -26,7 +26,7 @@ export function renderTable(table: Table, style: TableStyle): string {
       tone,
     })),
   );
-  const names = headers.map(({ text }) => (isBlank(text) ? text : plain(text)));
+  const names = headers.map(({ text }) => plain(text));
   const widths = fit(
     names.map((name, index) => {
       const widest = texts.reduce(
@@ -63,11 +63,6 @@ export function renderTable(table: Table, style: TableStyle): string {
     ...(rows.length === 0 && !keepsHeader ? [] : [head, ...texts.map(line)]),
     ...(note === undefined ? [] : [paint(wrap(note), "dim", style.hasColor)]),
   ].join("\n");
-}
-
-/** A header of blanks keeps its column as wide. */
-function isBlank(text: string): boolean {
-  return text.trim() === "";
 }
 
 function kindOf(headers: Table["headers"], index: number): Kind {

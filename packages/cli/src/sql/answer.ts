@@ -25,7 +25,8 @@ export async function answerSql(
   terminal: Terminal,
 ): Promise<void> {
   // A reader leaves the -wal and -shm files that it makes; this connection, the last to close, takes them away again.
-  using _writable = await openAnalyticsReader(options.db);
+  using stack = new DisposableStack();
+  stack.use(await openAnalyticsReader(options.db));
   using source = await openAnalyticsReader(options.db, { readOnly: true });
   // No file is made to sort in.
   source.$client.run("pragma temp_store = memory");

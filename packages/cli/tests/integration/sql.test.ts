@@ -162,7 +162,6 @@ describe("a query without end ends", () => {
 });
 
 async function until(isTrue: () => boolean): Promise<void> {
-  // oxlint-disable-next-line no-await-in-loop -- It is waited for.
   while (!isTrue()) await Bun.sleep(10);
 }
 
