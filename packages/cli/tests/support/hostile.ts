@@ -44,8 +44,9 @@ const LINKS: Record<string, string> = {
 /**
  * Makes a file in which every text of every table is hostile, but for those that link rows and the closed set of
  * statuses, which queries filter by.
+ * @param number What every measured column holds.
  */
-export function hostileFile(path: string): string {
+export function hostileFile(path: string, number: number | bigint = 7): string {
   createAnalyticsDb(path).close();
   using client = new Database(path, { strict: true });
   client.run("pragma foreign_keys = off");
@@ -57,7 +58,7 @@ export function hostileFile(path: string): string {
   for (const { name } of tables) {
     const columns = client.query<ColumnInfo, []>(`pragma table_info(${name})`).all();
     for (const status of ["error", "rejected", "success", "cancelled"]) {
-      const values = columns.map((column) => valueOf(column, name, status));
+      const values = columns.map((column) => valueOf(column, name, status, number));
       const places = columns.map(() => "?").join(", ");
       client.query(`insert or ignore into ${name} values (${places})`).run(...values);
     }
@@ -71,7 +72,8 @@ function valueOf(
   { name, type }: ColumnInfo,
   table: string,
   status: string,
-): string | number | null {
+  number: number | bigint,
+): string | number | bigint | null {
   counted += 1;
   if (name === "sequence") return null;
   if (name === "status") return status;
@@ -83,5 +85,6 @@ function valueOf(
     return JSON_COLUMNS.has(name) ? JSON.stringify({ [HOSTILE]: HOSTILE }) : HOSTILE;
   }
   if (name.endsWith("_at_ms")) return Date.now() - 60_000;
-  return 7;
+  // A name rather than a measure: shown as it is.
+  return name === "error_code" ? 7 : number;
 }
