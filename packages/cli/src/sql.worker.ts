@@ -3,13 +3,16 @@ import { type SqlAnswerOptions, answerSql } from "./sql/answer.ts";
 
 declare const self: Worker;
 
-/** What the thread is asked. */
+/** What is asked. */
 export interface SqlQuestion {
   readonly text: string;
   readonly options: SqlAnswerOptions;
   readonly columns: number;
   readonly hasColor: boolean;
 }
+
+/** What the thread is told: a question; then, of each text, that it is written. */
+export type ToSqlThread = SqlQuestion | "taken";
 
 /** What it says: text as it comes, then how it ended. An error does not keep its class on the way. */
 export type SqlReply =
@@ -22,21 +25,31 @@ export type SqlReply =
       readonly code: string | undefined;
     };
 
+let onTaken: (() => void) | undefined;
+
 function post(reply: SqlReply): void {
   self.postMessage(reply);
 }
 
-self.addEventListener("message", ({ data }: MessageEvent<SqlQuestion>) => void answer(data));
+self.addEventListener("message", ({ data }: MessageEvent<ToSqlThread>) => {
+  if (data === "taken") onTaken?.();
+  else void answer(data);
+});
 
 async function answer({ text, options, columns, hasColor }: SqlQuestion): Promise<void> {
+  const terminal = {
+    columns,
+    hasColor,
+    isInteractive: false,
+    out: (part: string) =>
+      new Promise<void>((resolve) => {
+        onTaken = resolve;
+        post({ kind: "text", text: part });
+      }),
+    err: () => undefined,
+  };
   try {
-    await answerSql(text, options, {
-      columns,
-      hasColor,
-      isInteractive: false,
-      out: async (part) => post({ kind: "text", text: part }),
-      err: () => undefined,
-    });
+    await answerSql(text, options, terminal);
     post({ kind: "done" });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));

@@ -1,5 +1,5 @@
 import type { Terminal } from "../terminal.ts";
-import { type Kind, type Value, isoTime, show } from "./format.ts";
+import { type Value, isoTime, show } from "./format.ts";
 import { type Page, type Section, type Table, isTable } from "./page.ts";
 import { csvField, markdown, markdownLine, oneLine, toJson } from "./safe.ts";
 import { isLeft, renderTable } from "./table.ts";
@@ -42,23 +42,27 @@ export function render(
   }
 }
 
-/** RFC 4180, with line feeds: numbers as they are, times in ISO 8601, nothing as an empty field. */
+/** RFC 4180, with line feeds. */
 function toCsv(table: Table | undefined, zone: string): string {
   if (!table) return "";
   const { headers, rows } = table;
   const lines = rows.map((row) =>
-    row.map(({ value, kind }, index) =>
-      csvValue(value, kind ?? headers[index]?.kind ?? "text", zone),
+    csvLine(
+      row.map(({ value, kind }, index) => {
+        const isTime = (kind ?? headers[index]?.kind) === "time";
+        return isTime && typeof value === "number" ? isoTime(value, zone) : value;
+      }),
     ),
   );
-  const header = headers.map(({ text }) => csvField(text));
-  return `${[header, ...lines].map((fields) => fields.join(",")).join("\n")}\n`;
+  return [csvLine(headers.map(({ text }) => text)), ...lines].join("");
 }
 
-function csvValue(value: Value, kind: Kind, zone: string): string {
-  if (value === null) return "";
-  if (typeof value === "string") return csvField(value);
-  return kind === "time" && typeof value === "number" ? isoTime(value, zone) : String(value);
+/** A line of CSV, its end included: numbers as they are, nothing as an empty field. */
+export function csvLine(values: readonly Value[]): string {
+  const fields = values.map((value) =>
+    typeof value === "string" ? csvField(value) : String(value ?? ""),
+  );
+  return `${fields.join(",")}\n`;
 }
 
 function markdownRow(cells: readonly string[]): string {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { contentsOf } from "../support/contents.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { json, toolmeter } from "../support/toolmeter.ts";
+import { run } from "../../src/run.ts";
+import { json, memoryTerminal, toolmeter } from "../support/toolmeter.ts";
 import { fileWith } from "../support/traffic.ts";
 
 const SOURCE = join(import.meta.dir, "../../src/toolmeter.ts");
@@ -193,6 +194,45 @@ test.each(ROUNDS > 1 ? GREEDY : GREEDY.slice(0, 3))(
     expect(child.resourceUsage()?.maxRSS).toBeLessThan(300_000_000);
   },
 );
+
+describe("an answer of any length", () => {
+  const rows = (count: number) => `${ENDLESS} select i, 'abc' as t from n limit ${count}`;
+
+  test.each(["csv", "json"])("is written as it comes: %s", async (format) => {
+    const child = start(rows(150_000), "--limit", "0", "--format", format);
+    const out = await child.stdout.text();
+    expect({ code: await child.exited, err: await child.stderr.text() }).toEqual({
+      code: 0,
+      err: "",
+    });
+    if (format === "csv") expect(out).toEndWith("\n149999,abc\n150000,abc\n");
+    else {
+      const answer: unknown[] = JSON.parse(out);
+      expect(answer).toHaveLength(150_000);
+      expect(out).toBe(`${JSON.stringify(answer, null, 2)}\n`);
+    }
+    // Half of what it takes as a table.
+    expect(child.resourceUsage()?.maxRSS).toBeLessThan(140_000_000);
+  });
+
+  test("ends when its reader leaves", async () => {
+    const child = start(`${ENDLESS} select * from n`, "--limit=0", "--format=csv", "--timeout=0s");
+    for await (const _ of child.stdout) break;
+    expect(await child.exited).toBe(0);
+    expect(await child.stderr.text()).toBe("");
+  });
+
+  test("waits for a slow reader, whose time is not the query's", async () => {
+    const { terminal, written } = memoryTerminal();
+    const out = async (text: string) => {
+      await Bun.sleep(1_500);
+      await terminal.out(text);
+    };
+    const words = ["sql", "select 1 as a", "--db", file, "--format", "csv", "--timeout", "1400ms"];
+    expect(await run(words, { ...terminal, out })).toBe(0);
+    expect(written).toEqual({ out: "a\n1\n", err: "" });
+  });
+});
 
 test("a statement from standard input is of a sensible length", async () => {
   const child = Bun.spawn([process.execPath, SOURCE, "sql", "-", "--db", file], {
