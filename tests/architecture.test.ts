@@ -299,7 +299,7 @@ test("the command line loads what a command does when it is called", () => {
       "./output/render.ts",
       "@commander-js/extra-typings",
     ],
-    "run.ts": ["./errors.ts", "./output/safe.ts", "./program.ts", "./terminal.ts", "commander"],
+    "run.ts": ["./errors.ts", "./program.ts", "./terminal.ts", "commander"],
   });
 });
 

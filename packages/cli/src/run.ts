@@ -1,8 +1,7 @@
 import { CommanderError } from "commander";
 import { CommandError, EXIT, UsageError } from "./errors.ts";
-import { forTerminal } from "./output/safe.ts";
 import { makeProgram } from "./program.ts";
-import { ReaderLeft, type Terminal } from "./terminal.ts";
+import { ReaderLeft, type Terminal, guarded } from "./terminal.ts";
 
 /**
  * Runs a command line. Without a command it is `report`.
@@ -21,16 +20,6 @@ export async function run(words: readonly string[], given: Terminal): Promise<nu
   } catch (error) {
     return explain(error, terminal);
   }
-}
-
-/** The exit: nothing that others wrote, and none of our own arguments, steers the terminal. */
-function guarded(terminal: Terminal): Terminal {
-  const { hasColor, isInteractive } = terminal;
-  return {
-    ...terminal,
-    out: (text) => terminal.out(forTerminal(text, hasColor || isInteractive)),
-    err: (text) => terminal.err(forTerminal(text, false)),
-  };
 }
 
 /** Options without a command are those of `report`; help and the version are the program's. */

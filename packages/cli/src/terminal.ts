@@ -1,4 +1,5 @@
 import { isatty } from "node:tty";
+import { forTerminal } from "./output/safe.ts";
 
 /** Where a command writes: data on the one side, all that is said about it on the other. */
 export interface Terminal {
@@ -48,6 +49,16 @@ export function processTerminal(): Terminal {
     isInteractive,
     columns: columns || DEFAULT_COLUMNS,
     hasColor: wantsColor(isInteractive),
+  };
+}
+
+/** The exit of every command: nothing that others wrote, and none of our own arguments, steers the terminal. */
+export function guarded(terminal: Terminal): Terminal {
+  const { hasColor, isInteractive } = terminal;
+  return {
+    ...terminal,
+    out: (text) => terminal.out(forTerminal(text, hasColor || isInteractive)),
+    err: (text) => terminal.err(forTerminal(text, false)),
   };
 }
 

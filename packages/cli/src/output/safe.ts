@@ -2,7 +2,7 @@
  * Text of others, made harmless for where it goes.
  *
  * Tool names, messages, paths and our own arguments may hold anything. Each format has one function here, and every
- * text goes through it. `forTerminal` stands behind them all, at the exit of the process (`run.ts`).
+ * text goes through it. `forTerminal` stands behind them all, at the exit (`terminal.ts`).
  */
 
 declare global {

@@ -32,6 +32,8 @@ const FORBIDDEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Poin
 
 // oxlint-disable-next-line no-control-regex -- What is looked for.
 const OWN_COLOURS = new RegExp("\u001B\\[(?:1|2|22|31|32|33|39)m", "g");
+// oxlint-disable-next-line no-control-regex -- As above.
+const RED_WITHIN = new RegExp("x\u001B\\[31m", "u");
 /** Up and clear: its last lines are drawn again. */
 // oxlint-disable-next-line no-control-regex -- What is looked for.
 const REDRAWN = new RegExp("\u001B\\[(?:\\d+A|J)", "g");
@@ -77,6 +79,8 @@ describe("in a terminal", () => {
       const { out, err } = await toolmeter(words, { columns });
       expect(out.length).toBeGreaterThan(10);
       expectHarmless(words, out, err);
+      // A text with line ends is one line.
+      expect(out).not.toMatch(/^(?:# heading|\| cell)/m);
     }
   });
 });
@@ -85,6 +89,8 @@ describe("in a terminal with colours", () => {
   everyQuestion(async (words) => {
     const { out, err } = await toolmeter(words, { hasColor: true, isInteractive: true });
     expectHarmless(words, out.replaceAll(OWN_COLOURS, ""), err);
+    // What is coloured is a cell or a line: red is never begun within a text.
+    expect(out).not.toMatch(RED_WITHIN);
   });
 });
 

@@ -6,6 +6,8 @@ const STEERING = [
   "\u001B]0;title\u0007",
   "\u001B[35m\u001B[5m\u001B[2J\u001B[1;1H",
   "\u001BP1\u001B\\",
+  // As our own are.
+  "\u001B[31m\u001B[2A\u001B[J",
   "\u009B35m\u009D0;t\u009C\u0085\u0080",
   "\u007F\u0008\u0007\u000B\u000C\r",
   "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069\u200E\u200F\u061C",
