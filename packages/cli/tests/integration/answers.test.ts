@@ -104,6 +104,16 @@ describe("report", () => {
     });
   });
 
+  test("names a tool as one word of the command to copy", async () => {
+    const file = fileWith(directory.file("shell.db"), [
+      { toolName: "a; rm -rf $(pwd)", status: "error" },
+    ]);
+    const { out } = await toolmeter(["--db", file]);
+    expect(out).toContain(
+      String.raw`  toolmeter tools "a; rm -rf \$(pwd)"  fails in 100 % of its calls`,
+    );
+  });
+
   test("says so when there is nothing, and what to do", async () => {
     const file = fileWith(directory.file("empty.db"), []);
     const { code, out } = await toolmeter(["--db", file]);

@@ -14,7 +14,27 @@ import {
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const HIDDEN_BUT_LINE_END = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-const ANY = fc.string({ unit: "binary", maxLength: 30 });
+const ANY = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: "binary", maxLength: 3 }),
+      fc.constantFrom("\u001B[", "\u009B", "\0", "\u007F", "\n", "\r", "\t", "\u202E", "\u2066"),
+      fc.constantFrom(
+        "\u200E",
+        "\u061C",
+        "\u200B",
+        "\uFEFF",
+        "\u2028",
+        "\u{E0041}",
+        "=",
+        ";",
+        '"',
+        "|",
+      ),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join(""));
 
 test("no text keeps what steers a terminal, in any format", () => {
   fc.assert(

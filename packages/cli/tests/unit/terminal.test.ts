@@ -53,8 +53,8 @@ test.each([
   [{}, " red "],
 ])("the exit of a terminal %p lets only our own sequences pass", async (options, expected) => {
   const { terminal, written } = memoryTerminal(options);
-  const { out, err } = guarded(terminal);
-  await out("\u001B[31mred\u001B[39m\u001B[2J\u009B\u202E\n");
-  err("\u001B[31mred\u001B[39m\u202E");
+  const exit = guarded(terminal);
+  await exit.out("\u001B[31mred\u001B[39m\u001B[2J\u009B\u202E\n");
+  exit.err("\u001B[31mred\u001B[39m\u202E");
   expect(written).toEqual({ out: `${expected} [2J  \n`, err: " red  \n" });
 });
