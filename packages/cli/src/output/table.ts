@@ -13,7 +13,7 @@ const GAP = "  ";
 /** No column of texts gets narrower than this. */
 const MIN_WIDTH = 6;
 /** A header over numbers is shortened to this before they are pushed out of the terminal. */
-const MIN_HEADER_WIDTH = 16;
+const MIN_HEADER_WIDTH = 10;
 
 const COLORS = { bad: "red", warn: "yellow", good: "green", dim: "dim" } as const;
 
