@@ -113,6 +113,6 @@ function tooSlow(timeoutMs: number): CommandError {
 
 function tooLarge(): CommandError {
   return new CommandError(
-    "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort, or for --format csv or json, which are written as they come.",
+    "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.",
   );
 }
