@@ -26,3 +26,6 @@ export function ownCommand(directory: string = import.meta.dir): readonly string
     ? [process.execPath]
     : [process.execPath, ...ISOLATION, join(directory, "toolmeter.ts")];
 }
+
+/** The thread of `sql`, as a program. Named here since all of a binary's programs lie in one directory. */
+export const SQL_PROGRAM = new URL("./sql.worker.ts", import.meta.url);

@@ -2,14 +2,15 @@ import { CommanderError } from "commander";
 import { CommandError, EXIT, UsageError } from "./errors.ts";
 import { makeProgram } from "./program.ts";
 import { describeSystemError } from "./system-error.ts";
-import { ReaderLeft, type Terminal } from "./terminal.ts";
+import { ReaderLeft, type Terminal, guarded } from "./terminal.ts";
 
 /**
  * Runs a command line. Without a command it is `report`.
  * @returns The exit code: 0, 1 (it failed), 2 (it makes no sense), 3 (`check` and `doctor` found something), or that of
  * the server that was recorded.
  */
-export async function run(words: readonly string[], terminal: Terminal): Promise<number> {
+export async function run(words: readonly string[], given: Terminal): Promise<number> {
+  const terminal = guarded(given);
   let code: number = EXIT.ok;
   let help = "";
   const program = makeProgram(

@@ -7,11 +7,13 @@ const CLOSE_ON_EXEC = 0o2_000_000;
  * Loads nothing: `process.stdout` takes longer than most answers.
  */
 export function standardOutput(): (text: string) => Promise<void> {
-  const sink = Bun.stdout.writer();
+  let sink: ReturnType<typeof Bun.stdout.writer> | undefined;
   let isClosed: boolean | undefined;
   return async (text) => {
     isClosed ??= await wasClosed();
     if (isClosed) throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
+    // Made when it is needed: it keeps a descriptor open, so that a recorder could not close its standard output.
+    sink ??= Bun.stdout.writer();
     await sink.write(text);
     await sink.flush();
   };

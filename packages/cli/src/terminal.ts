@@ -1,5 +1,6 @@
 import { isatty } from "node:tty";
 import { CommandError } from "./errors.ts";
+import { forTerminal } from "./output/safe.ts";
 import { standardOutput } from "./standard-output.ts";
 import { describeSystemError } from "./system-error.ts";
 
@@ -55,6 +56,16 @@ function toFailure(error: unknown): unknown {
   if (error instanceof Error && "code" in error && error.code === "EPIPE") return new ReaderLeft();
   const failure = describeSystemError(error, "Expected to write to standard output");
   return failure === undefined ? error : new CommandError(failure);
+}
+
+/** The exit of every command: nothing that others wrote, and none of our own arguments, steers the terminal. */
+export function guarded(terminal: Terminal): Terminal {
+  const { hasColor, isInteractive } = terminal;
+  return {
+    ...terminal,
+    out: (text) => terminal.out(forTerminal(text, hasColor || isInteractive)),
+    err: (text) => terminal.err(forTerminal(text, false)),
+  };
 }
 
 function wantsColor(isInteractive: boolean): boolean {

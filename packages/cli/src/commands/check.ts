@@ -64,7 +64,10 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
         : `${findings.length} ${findings.length === 1 ? "limit is" : "limits are"} exceeded.`;
     return {
       data: { ok: code === EXIT.ok, checked: measured.length, findings, ...(reason && { reason }) },
-      sections: [...(findings.length === 0 ? [] : [toTable(findings, budgets)]), reason ?? verdict],
+      sections: [
+        ...(findings.length === 0 ? [] : [toTable(findings, budgets)]),
+        [reason ?? verdict],
+      ],
     };
   });
   return code;

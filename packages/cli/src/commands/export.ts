@@ -8,7 +8,7 @@ import {
 import { type AskOptions, toQuestion } from "../ask.ts";
 import { UsageError } from "../errors.ts";
 import { identityOf } from "../identity-of.ts";
-import { csvField } from "../output/render.ts";
+import { csvField, escapeJson } from "../output/safe.ts";
 import { writeWholeFile } from "../output/whole-file.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -117,5 +117,5 @@ function toJsonLine(call: CallRecord, columns: readonly Column[]): string {
     const isJson = JSON_COLUMNS.has(column);
     return [`"${column}":${isJson ? String(value) : JSON.stringify(value)}`];
   });
-  return `{${fields.join(",")}}\n`;
+  return `${escapeJson(`{${fields.join(",")}}`)}\n`;
 }

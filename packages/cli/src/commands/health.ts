@@ -70,7 +70,7 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
     return {
       data: { path: source.path, recording, lag, file: { ...file, walBytes } },
       sections: [
-        source.path,
+        [source.path],
         {
           title: undefined,
           note:

@@ -4,7 +4,7 @@ import { CommandError } from "../errors.ts";
 import { parseExactly } from "../exact-json.ts";
 import { type Line, linesOf } from "../lines.ts";
 import { openTarget } from "../open-target.ts";
-import { plain } from "../output/format.ts";
+import { plain } from "../output/safe.ts";
 import { describeSystemError } from "../system-error.ts";
 import type { Terminal } from "../terminal.ts";
 import { LOCK_TIMEOUT_MS, whileLocked } from "../wait-for-lock.ts";

@@ -6,6 +6,7 @@ import { edited, withRecorder, withoutRecorder } from "../clients/edits.ts";
 import { changeText, findFiles, readText } from "../clients/files.ts";
 import { type ClientName, locate } from "../clients/locations.ts";
 import { CommandError } from "../errors.ts";
+import { oneLine } from "../output/safe.ts";
 import { ownCommand } from "../own-command.ts";
 import { findRecorder } from "../recorder-command.ts";
 import type { Terminal } from "../terminal.ts";
@@ -120,7 +121,7 @@ function rewritten(
   );
   const written = listServers(after, key, file);
   const lines = servers.flatMap(({ name, project, command }, index) => {
-    const label = project === undefined ? name : `${name} (${project})`;
+    const label = oneLine(project === undefined ? name : `${name} (${project})`);
     const edits = plans[index];
     if (edits === undefined) return [];
     if (typeof edits === "string") return [`  ${label}: ${edits}`];
@@ -131,5 +132,5 @@ function rewritten(
 }
 
 function shell(command: ServerCommand | undefined): string {
-  return (command?.words ?? []).map((word) => Bun.$.escape(word)).join(" ");
+  return oneLine((command?.words ?? []).map((word) => Bun.$.escape(word)).join(" "));
 }

@@ -71,8 +71,10 @@ function toPage({ totals, tools, buckets, before, ahead, path, question, note }:
     return {
       data,
       sections: [
-        title,
-        `No calls. A longer time: toolmeter --since all. Nothing recorded yet: toolmeter record <server's command>.`,
+        [title],
+        [
+          `No calls. A longer time: toolmeter --since all. Nothing recorded yet: toolmeter record <server's command>.`,
+        ],
       ],
     };
   }
@@ -112,15 +114,15 @@ function toPage({ totals, tools, buckets, before, ahead, path, question, note }:
   return {
     data,
     sections: [
-      title,
-      figures
-        .map(([name, value, difference, line]) =>
-          `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
-        )
-        .join("\n"),
+      [title],
+      figures.map(([name, value, difference, line]) =>
+        `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
+      ),
       ...(ahead > 0
         ? [
-            `${show(ahead, "count", zone)} of these calls are stamped later than now: a clock ran ahead. Without them: --until 0s`,
+            [
+              `${show(ahead, "count", zone)} of these calls are stamped later than now: a clock ran ahead. Without them: --until 0s`,
+            ],
           ]
         : []),
       table(
@@ -130,9 +132,10 @@ function toPage({ totals, tools, buckets, before, ahead, path, question, note }:
           note,
         },
       ),
-      `Look at next\n${nextSteps(tools)
-        .map(([what, command]) => `  ${command.padEnd(34)}${what}`)
-        .join("\n")}`,
+      [
+        "Look at next",
+        ...nextSteps(tools).map(([what, command]) => `  ${command.padEnd(32)}  ${what}`),
+      ],
     ],
   };
 }
@@ -147,26 +150,21 @@ function titleOf({ filter, since, until, zone }: Question): string {
   return isUntilNow && Number.isInteger(days) ? `Last ${days} days · ${range}` : range;
 }
 
+/** A command to copy: a name in it is one word to a shell, whatever it holds. */
+function toolCommand({ toolName }: ToolUsage): string {
+  return `toolmeter tools ${Bun.$.escape(toolName)}`;
+}
+
 /** Commands that show more of what stands out. */
 function nextSteps(tools: readonly ToolUsage[]): readonly (readonly [string, string])[] {
   const failing = tools.toSorted((a, b) => b.failures - a.failures)[0];
   const slow = tools.toSorted((a, b) => b.totalMs - a.totalMs)[0];
   return [
     ...(failing && failing.failures > 0
-      ? [
-          [
-            `fails in ${percent(failing.failureRate)} of its calls`,
-            `toolmeter tools ${failing.toolName}`,
-          ] as const,
-        ]
+      ? [[`fails in ${percent(failing.failureRate)} of its calls`, toolCommand(failing)] as const]
       : []),
     ...(slow && slow !== failing
-      ? [
-          [
-            `takes the most time: ${duration(slow.totalMs)} in all`,
-            `toolmeter tools ${slow.toolName}`,
-          ] as const,
-        ]
+      ? [[`takes the most time: ${duration(slow.totalMs)} in all`, toolCommand(slow)] as const]
       : []),
     ["what goes wrong, by kind", "toolmeter errors"],
     ["definitions that cost more than they are used", "toolmeter tax"],

@@ -7,8 +7,9 @@ import {
 import { type AskOptions, answer } from "../ask.ts";
 import { toneOfStatus } from "../columns.ts";
 import { CommandError } from "../errors.ts";
-import { duration, isoTime, plain } from "../output/format.ts";
+import { duration, isoTime } from "../output/format.ts";
 import { type Column, table } from "../output/page.ts";
+import { plain } from "../output/safe.ts";
 import type { Terminal } from "../terminal.ts";
 
 const BAR_COLUMNS = 24;
@@ -33,10 +34,10 @@ export function session(id: string, options: AskOptions, terminal: Terminal): Pr
     return {
       data: { ...found, calls },
       sections: [
-        `${found.serverName ?? "a server"} ${found.serverVersion ?? ""} for ${found.clientName ?? "a client"} ${found.clientVersion ?? ""}\n${isoTime(found.startedAt, zone)} · ${lengthOf(found)} · ${found.transport ?? "unknown transport"} · ${found.id}`
-          .split("\n")
-          .map(plain)
-          .join("\n"),
+        [
+          `${found.serverName ?? "a server"} ${found.serverVersion ?? ""} for ${found.clientName ?? "a client"} ${found.clientVersion ?? ""}`,
+          `${isoTime(found.startedAt, zone)} · ${lengthOf(found)} · ${found.transport ?? "unknown transport"} · ${found.id}`,
+        ].map(plain),
         table(calls, columnsFor(all), { note: all.length === 0 ? "No calls." : note }),
       ],
     };
@@ -49,10 +50,13 @@ function lengthOf({ startedAt, endedAt, endReason }: SessionSummary): string {
 }
 
 function columnsFor(calls: readonly CallSummary[]): readonly Column<CallSummary>[] {
-  const begin = Math.min(...calls.map(({ startedAt }) => startedAt));
-  const end = Math.max(
-    ...calls.map(({ startedAt, durationMs }) => startedAt + durationMs),
-    begin + 1,
+  // There may be more of them than a function takes arguments.
+  const [begin, end] = calls.reduce(
+    ([from, to], { startedAt, durationMs }) => [
+      Math.min(from, startedAt),
+      Math.max(to, startedAt + 1, startedAt + durationMs),
+    ],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
   );
   const column = (ms: number) => Math.floor(((ms - begin) / (end - begin)) * (BAR_COLUMNS - 1));
   const bar = ({ startedAt, durationMs }: CallSummary) => {
@@ -63,7 +67,7 @@ function columnsFor(calls: readonly CallSummary[]): readonly Column<CallSummary>
     { header: "after", kind: "ms", value: ({ startedAt }) => startedAt - begin },
     { header: "tool", value: ({ toolName }) => toolName },
     {
-      header: "".padEnd(BAR_COLUMNS),
+      header: "",
       kind: "bar",
       value: bar,
       tone: ({ status }) => toneOfStatus(status) ?? "good",

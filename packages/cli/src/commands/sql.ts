@@ -1,9 +1,7 @@
-import { type QuerySource, openAnalyticsReader } from "@toolmeter/core/queries";
-import { type AskOptions, pick, show } from "../ask.ts";
+import type { AskOptions } from "../ask.ts";
 import { CommandError, EXIT } from "../errors.ts";
-import type { Value } from "../output/format.ts";
-import { table } from "../output/page.ts";
-import { ownCommand } from "../own-command.ts";
+import { SQL_PROGRAM } from "../own-command.ts";
+import type { SqlQuestion, SqlReply, ToSqlThread } from "../sql.worker.ts";
 import type { Terminal } from "../terminal.ts";
 import { localZone, parseDuration, parseZone } from "../time.ts";
 
@@ -15,110 +13,106 @@ export interface SqlOptions extends Pick<
   readonly timeout: string;
 }
 
-type Row = Record<string, Value>;
+/**
+ * What a query may add to the process's resident memory, in bytes. The process begins with some 50 MB; what is promised is
+ * 300 MB, and a look that comes late costs some.
+ */
+const MAX_GROWTH = 180_000_000;
+
+/** Between two looks at the memory, in milliseconds. A look costs 15 µs; in that time SQLite takes some 5 MB at most. */
+const WATCH_MS = 2;
+
+/** Longest statement, in characters. */
+const MAX_STATEMENT = 1_000_000;
 
 /**
- * Asks the file in SQL, and returns the exit code. Nothing can stop SQLite in its own thread: with a time limit the
- * question is asked by a process of its own.
+ * Asks the file in SQL, and returns the exit code.
+ *
+ * The query runs in a thread. Its limits, of time and of memory, hold in the first thread, which ends the process: so the
+ * query also ends with the process, whatever ends that.
  */
 export async function sql(query: string, options: SqlOptions, terminal: Terminal): Promise<number> {
-  const text = query === "-" ? await Bun.stdin.text() : query;
+  const { limit, format, json, color, db, quiet, tz } = options;
   const timeoutMs = parseDuration(options.timeout);
-  if (timeoutMs > 0) return askInProcess(text, timeoutMs, options, terminal);
-  using source = await openAnalyticsReader(options.db, { readOnly: true });
-  const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const { rows, note } = pick(read(source, text, limit), {
-    sort: undefined,
-    limit,
-  });
-  const columns = Object.keys(rows[0] ?? {}).map((name) => ({
-    header: name,
-    kind: rows.some((row) => typeof row[name] === "string")
-      ? ("text" as const)
-      : ("number" as const),
-    value: (row: Row) => row[name] ?? null,
-  }));
-  const notes = rows.length === 0 ? "No rows." : note && "… and more: --limit 0 shows all";
-  const zone = options.tz === undefined ? localZone() : parseZone(options.tz);
-  await show(
-    { data: rows, sections: [table(rows, columns, { note: notes })] },
-    options,
-    zone,
+  const zone = tz === undefined ? localZone() : parseZone(tz);
+  const text = query === "-" ? await readStatement() : query;
+  await ask(
+    {
+      text,
+      options: { limit, format, json, color, db, quiet, zone },
+      columns: terminal.columns,
+      hasColor: terminal.hasColor,
+    },
+    timeoutMs,
     terminal,
   );
   return EXIT.ok;
 }
 
-/** One row more than the limit: whether there are more. */
-function read({ $client }: QuerySource, query: string, limit: number): readonly Row[] {
-  try {
-    return readRows($client.prepare(query).iterate(), limit);
-  } catch (error) {
-    throw new CommandError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function readRows(answer: Iterable<unknown>, limit: number): readonly Row[] {
-  const rows: Row[] = [];
-  for (const row of answer) {
-    const entries = Object.entries(Object(row)).map(
-      ([name, value]) => [name, toValue(value)] as const,
-    );
-    rows.push(Object.fromEntries(entries));
-    if (rows.length > limit) break;
-  }
-  return rows;
-}
-
-function toValue(value: unknown): Value {
-  if (typeof value === "string" || typeof value === "number" || value === null) return value;
-  if (value instanceof Uint8Array) return `x'${Buffer.from(value).toString("hex")}'`;
-  return typeof value === "bigint" ? String(value) : null;
-}
-
-async function askInProcess(
-  query: string,
-  timeoutMs: number,
-  { limit, format, json, color, db, quiet, tz }: SqlOptions,
-  terminal: Terminal,
-): Promise<number> {
-  const words = [
-    "sql",
-    "-",
-    "--timeout",
-    "0s",
-    "--limit",
-    String(limit),
-    ...(format ? ["--format", format] : []),
-    ...(json ? ["--json"] : []),
-    ...(color === false || !terminal.hasColor ? ["--no-color"] : []),
-    ...(quiet ? ["--quiet"] : []),
-    ...(db === undefined ? [] : ["--db", db]),
-    ...(tz === undefined ? [] : ["--tz", tz]),
-  ];
-  const child = Bun.spawn([...ownCommand(), ...words], {
-    env: {
-      ...process.env,
-      COLUMNS: String(terminal.columns),
-      ...(terminal.hasColor && { FORCE_COLOR: "1" }),
-    },
-    stdin: Buffer.from(query),
-    stdout: "pipe",
-    stderr: "pipe",
-    timeout: timeoutMs,
-    killSignal: "SIGKILL",
-  });
-  const messages = child.stderr.text();
+async function readStatement(): Promise<string> {
   const decoder = new TextDecoder();
-  for await (const chunk of child.stdout)
-    await terminal.out(decoder.decode(chunk, { stream: true }));
-  const code = await child.exited;
-  if (child.signalCode === "SIGKILL") {
-    throw new CommandError(
-      `Expected an answer within ${timeoutMs / 1_000} s, but the query still ran. Ask for less, or allow more: --timeout 5m`,
-    );
+  let text = "";
+  for await (const chunk of Bun.stdin.stream()) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_STATEMENT) {
+      throw new CommandError(
+        `Expected a statement of at most ${MAX_STATEMENT} characters, but standard input has more.`,
+      );
+    }
   }
-  const text = (await messages).trimEnd();
-  if (text !== "") terminal.err(text);
-  return code;
+  return text;
+}
+
+async function ask(question: SqlQuestion, timeoutMs: number, terminal: Terminal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const worker = new Worker(SQL_PROGRAM, { smol: true });
+  let isWriting = false;
+  const write = async (text: string) => {
+    isWriting = true;
+    await terminal.out(text);
+    isWriting = false;
+    worker.postMessage("taken" satisfies ToSqlThread);
+  };
+  worker.addEventListener("message", ({ data }: MessageEvent<SqlReply>) => {
+    if (data.kind === "text") write(data.text).catch(reject);
+    else if (data.kind === "failed") reject(toError(data));
+    else resolve();
+  });
+  worker.addEventListener("error", ({ message }) => reject(new CommandError(message)));
+  const maxMemory = process.memoryUsage.rss() + MAX_GROWTH;
+  let last = performance.now();
+  let usedMs = 0;
+  const watch = setInterval(() => {
+    const now = performance.now();
+    // Somebody who reads slowly takes none of the query's time.
+    if (!isWriting) usedMs += now - last;
+    last = now;
+    if (timeoutMs > 0 && usedMs > timeoutMs) reject(tooSlow(timeoutMs));
+    if (process.memoryUsage.rss() > maxMemory) reject(tooLarge());
+  }, WATCH_MS);
+  worker.postMessage(question);
+  try {
+    await promise;
+  } finally {
+    clearInterval(watch);
+    worker.terminate();
+  }
+}
+
+function toError({ name, message, code }: SqlReply & { readonly kind: "failed" }): Error {
+  return name === "AnalyticsError"
+    ? Object.assign(new Error(message), { name, code })
+    : new CommandError(message);
+}
+
+function tooSlow(timeoutMs: number): CommandError {
+  return new CommandError(
+    `Expected an answer within ${timeoutMs / 1_000} s, but the query still ran. Ask for less, or allow more: --timeout 5m`,
+  );
+}
+
+function tooLarge(): CommandError {
+  return new CommandError(
+    "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.",
+  );
 }

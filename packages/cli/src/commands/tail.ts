@@ -10,7 +10,8 @@ import {
 import { type AskOptions, toQuestion } from "../ask.ts";
 import { toneOfStatus } from "../columns.ts";
 import { EXIT } from "../errors.ts";
-import { duration, plain } from "../output/format.ts";
+import { clockTime, duration } from "../output/format.ts";
+import { plain, toJson } from "../output/safe.ts";
 import { elide, paint } from "../output/table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -41,7 +42,7 @@ export async function tail(
   if (!options.quiet) terminal.err(`Following ${source.path}. Stop with Ctrl-C.`);
   while (!stopped.aborted) {
     const { ended, running } = feed.poll();
-    const lines = ended.map((call) => (isJson ? JSON.stringify(call) : toLine(call, style)));
+    const lines = ended.map((call) => (isJson ? toJson(call) : toLine(call, style)));
     await board.show(lines, running);
     await sleep(POLL_MS, stopped);
   }
@@ -157,6 +158,7 @@ class Board {
   }
 }
 
+const CLOCK_COLUMNS = 8;
 const STATUS_COLUMNS = 14;
 const DURATION_COLUMNS = 11;
 
@@ -165,12 +167,9 @@ function toLine(
   { zone, terminal, hasColor }: Style,
   status: string = call.status,
 ): string {
-  const time = Temporal.Instant.fromEpochMilliseconds(call.startedAt)
-    .toZonedDateTimeISO(zone)
-    .toPlainTime()
-    .toString({ smallestUnit: "second" });
+  const time = clockTime(call.startedAt, zone).padEnd(CLOCK_COLUMNS);
   const parties = [call.clientName, call.serverName].filter((name) => name !== null).join(" → ");
-  const head = `${time}  ${status.padEnd(STATUS_COLUMNS)}${duration(call.durationMs).padStart(DURATION_COLUMNS)}  `;
+  const head = `${time}  ${plain(status).padEnd(STATUS_COLUMNS)}${duration(call.durationMs).padStart(DURATION_COLUMNS)}  `;
   const rest = plain([call.toolName, parties && `(${parties})`, call.errorMessage ?? ""].join(" "));
   const line = head + elide(rest, Math.max(20, terminal.columns - head.length - 1));
   return paint(line, status === "running" ? "dim" : toneOfStatus(status), hasColor);

@@ -22,7 +22,9 @@ export function tax(options: AskOptions, terminal: Terminal): Promise<void> {
         ...(all.length === 0
           ? []
           : [
-              `${all.length} definitions carried ${sum("carriedTokens")} tokens into contexts, ${sum("unusedTokens")} of them into sessions that never called the tool. ${never} were never called.`,
+              [
+                `${all.length} definitions carried ${sum("carriedTokens")} tokens into contexts, ${sum("unusedTokens")} of them into sessions that never called the tool. ${never} were never called.`,
+              ],
             ]),
         table(
           rows,

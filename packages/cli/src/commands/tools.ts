@@ -74,7 +74,7 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
   if (totals.calls === 0 && data.definitions.length === 0) {
     return {
       data,
-      sections: [`No calls of ${name} in this time. All tools: toolmeter tools --since all`],
+      sections: [[`No calls of ${name} in this time. All tools: toolmeter tools --since all`]],
     };
   }
   const periods = [
@@ -89,7 +89,7 @@ function oneTool(source: AnalyticsReader, name: string, question: Question): Pag
   return {
     data,
     sections: [
-      trend + differences,
+      [trend + differences],
       table(periods, [
         { header: "", value: ({ period }) => period },
         ...FIGURES,

@@ -25,19 +25,30 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
   /** What is said below it: what was left out, or why it is empty. */
   readonly note?: string | undefined;
+  /** Whether its columns are told even where it has no rows. @default false */
+  readonly keepsHeader?: boolean | undefined;
 }
+
+/** Lines of text, already short. Whatever they hold, each stays one line. */
+type Lines = readonly string[];
+
+export type Section = Lines | Table;
 
 /** What a command answers, before it is decided how it is shown. */
 export interface Page {
   /** The answer as JSON: as the query gives it, whole. */
   readonly data: unknown;
-  /** Lines of text, already short, and tables; the first table is the CSV. */
-  readonly sections: readonly (string | Table)[];
+  /** Texts, and tables; the first table is the CSV. */
+  readonly sections: readonly Section[];
 }
 
 export interface TableOptions {
   readonly title?: string;
   readonly note?: string | undefined;
+}
+
+export function isTable(section: Section): section is Table {
+  return "headers" in section;
 }
 
 export function table<Row>(

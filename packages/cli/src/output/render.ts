@@ -1,6 +1,7 @@
 import type { Terminal } from "../terminal.ts";
-import { type Kind, type Value, isoTime, show } from "./format.ts";
-import type { Page, Table } from "./page.ts";
+import { type Value, isoTime, show } from "./format.ts";
+import { type Page, type Section, type Table, isTable } from "./page.ts";
+import { csvField, markdown, markdownLine, oneLine, toJson } from "./safe.ts";
 import { isLeft, renderTable } from "./table.ts";
 
 export const FORMATS = ["table", "json", "csv", "md"] as const;
@@ -21,75 +22,73 @@ export function render(
   terminal: Terminal,
 ): string {
   const { format, zone, quiet } = options;
-  const shown = quiet ? sections.filter((section) => typeof section !== "string") : sections;
+  const shown = quiet ? sections.filter(isTable) : sections;
   switch (format) {
     case "json":
-      return `${JSON.stringify(data, null, 2)}\n`;
+      return `${toJson(data, 2)}\n`;
     case "csv":
-      return toCsv(
-        sections.find((section) => typeof section !== "string"),
-        zone,
-      );
+      return toCsv(sections.find(isTable), zone);
     case "md":
       return `${shown.map((section) => toMarkdown(section, zone)).join("\n\n")}\n`;
     default: {
       const { columns, hasColor } = terminal;
-      const text = (section: string | Table) =>
-        typeof section === "string"
-          ? // A path is longer than a line may be; it stays whole.
-            Bun.wrapAnsi(section, columns, { trim: false })
-          : renderTable(section, { columns, hasColor, zone });
+      const text = (section: Section) =>
+        isTable(section)
+          ? renderTable(section, { columns, hasColor, zone })
+          : // A path is longer than a line may be; it stays whole.
+            Bun.wrapAnsi(section.map(oneLine).join("\n"), columns, { trim: false });
       return `${shown.map(text).join("\n\n")}\n`;
     }
   }
 }
 
-/** RFC 4180, with line feeds: numbers as they are, times in ISO 8601, nothing as an empty field. */
+/** RFC 4180, with line feeds. */
 function toCsv(table: Table | undefined, zone: string): string {
   if (!table) return "";
-  const lines = table.rows.map((row) =>
-    row.map(({ value, kind }, index) =>
-      csvField(raw(value, kind ?? table.headers[index]?.kind ?? "text", zone)),
+  const { headers, rows } = table;
+  const lines = rows.map((row) =>
+    csvLine(
+      row.map(({ value, kind }, index) => {
+        const isTime = (kind ?? headers[index]?.kind) === "time";
+        return isTime && typeof value === "number" ? isoTime(value, zone) : value;
+      }),
     ),
   );
-  const header = table.headers.map(({ text }) => csvField(text));
-  return `${[header, ...lines].map((fields) => fields.join(",")).join("\n")}\n`;
+  return [csvLine(headers.map(({ text }) => text)), ...lines].join("");
 }
 
-function raw(value: Value, kind: Kind, zone: string): string {
-  if (value === null) return "";
-  return kind === "time" && typeof value === "number" ? isoTime(value, zone) : String(value);
+/** A line of CSV, its end included: numbers as they are, nothing as an empty field. */
+export function csvLine(values: readonly Value[]): string {
+  const fields = values.map((value) =>
+    typeof value === "string" ? csvField(value) : String(value ?? ""),
+  );
+  return `${fields.join(",")}\n`;
 }
 
-/** A text that a spreadsheet would run as a formula gets an apostrophe: names and messages come from others. */
-export function csvField(text: string): string {
-  const safe =
-    /^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.]+(?:e[+-]?\d+)?$/i.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function markdownLine(cells: readonly string[]): string {
+function markdownRow(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-function toMarkdown(section: string | Table, zone: string): string {
-  if (typeof section === "string") return Bun.stripANSI(section);
-  const { title, headers, rows, note } = section;
+function toMarkdown(section: Section, zone: string): string {
+  if (!isTable(section)) return section.map(markdownLine).join("\n");
+  const { title, headers, rows, note, keepsHeader } = section;
   const body = rows.map((row) =>
-    markdownLine(
-      row.map(({ value, kind }, index) =>
-        show(value, kind ?? headers[index]?.kind ?? "text", zone)
-          .replaceAll("\\", "\\\\")
-          .replaceAll("|", "\\|"),
-      ),
+    markdownRow(
+      row.map((cell, index) => {
+        const kind = cell.kind ?? headers[index]?.kind ?? "text";
+        const text = show(cell.value, kind, zone);
+        return kind === "bar" ? text : markdown(text);
+      }),
     ),
   );
-  const rule = headers.map(({ kind }) => (isLeft(kind) ? "---" : "---:"));
+  const head = [
+    markdownRow(headers.map(({ text }) => markdown(text))),
+    markdownRow(headers.map(({ kind }) => (isLeft(kind) ? "---" : "---:"))),
+  ];
+  const hasTable = rows.length > 0 || keepsHeader === true;
   return [
-    ...(title === undefined ? [] : [`### ${title}`, ""]),
-    ...(rows.length === 0
-      ? []
-      : [markdownLine(headers.map(({ text }) => text)), markdownLine(rule), ...body]),
-    ...(note === undefined ? [] : [...(rows.length === 0 ? [] : [""]), note]),
+    ...(title === undefined ? [] : [`### ${markdown(title)}`, ""]),
+    ...(hasTable ? [...head, ...body] : []),
+    ...(note === undefined ? [] : [...(hasTable ? [""] : []), markdownLine(note)]),
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { type Kind, show } from "./format.ts";
+import { plain } from "./safe.ts";
 import type { Table, Tone } from "./page.ts";
 
 export interface TableStyle {
@@ -9,27 +10,36 @@ export interface TableStyle {
 }
 
 const GAP = "  ";
-/** No column gets narrower than this. */
+/** No column of texts gets narrower than this. */
 const MIN_WIDTH = 6;
+/** A header over numbers is shortened to this before they are pushed out of the terminal. */
+const MIN_HEADER_WIDTH = 10;
 
 const COLORS = { bad: "red", warn: "yellow", good: "green", dim: "dim" } as const;
 
 /** A table as lines: numbers to the right, texts shortened in their middle until it fits. */
-export function renderTable({ title, headers, rows, note }: Table, style: TableStyle): string {
+export function renderTable(table: Table, style: TableStyle): string {
+  const { title, headers, rows, note, keepsHeader } = table;
   const texts = rows.map((row) =>
     row.map(({ value, tone, kind }, index) => ({
       text: show(value, kind ?? kindOf(headers, index), style.zone),
       tone,
     })),
   );
+  const names = headers.map(({ text }) => plain(text));
   const widths = fit(
-    headers.map(({ text }, index) =>
-      Math.max(
-        Bun.stringWidth(text),
-        ...texts.map((row) => Bun.stringWidth(row[index]?.text ?? "")),
-      ),
-    ),
-    headers.map(({ kind }) => kind === "text"),
+    names.map((name, index) => {
+      const widest = texts.reduce(
+        (width, row) => Math.max(width, Bun.stringWidth(row[index]?.text ?? "")),
+        0,
+      );
+      const header = Bun.stringWidth(name);
+      const isText = kindOf(headers, index) === "text";
+      return {
+        ideal: Math.max(header, widest),
+        least: isText ? MIN_WIDTH : Math.max(widest, Math.min(header, MIN_HEADER_WIDTH)),
+      };
+    }),
     style.columns,
   );
   const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) => {
@@ -46,11 +56,12 @@ export function renderTable({ title, headers, rows, note }: Table, style: TableS
       })
       .join(GAP);
   };
-  const head = line(headers.map(({ text }) => ({ text, tone: "dim" as const })));
+  const head = line(names.map((text) => ({ text, tone: "dim" as const })));
+  const wrap = (text: string) => Bun.wrapAnsi(plain(text), style.columns);
   return [
-    ...(title === undefined ? [] : [paintTitle(title, style.hasColor)]),
-    ...(rows.length === 0 ? [] : [head, ...texts.map(line)]),
-    ...(note === undefined ? [] : [paint(note, "dim", style.hasColor)]),
+    ...(title === undefined ? [] : [paintTitle(wrap(title), style.hasColor)]),
+    ...(rows.length === 0 && !keepsHeader ? [] : [head, ...texts.map(line)]),
+    ...(note === undefined ? [] : [paint(wrap(note), "dim", style.hasColor)]),
   ].join("\n");
 }
 
@@ -58,16 +69,27 @@ function kindOf(headers: Table["headers"], index: number): Kind {
   return headers[index]?.kind ?? "text";
 }
 
-/** The widest text gives way first. */
-function fit(widths: readonly number[], mayShrink: readonly boolean[], columns: number): number[] {
-  const fitted = [...widths];
-  const total = () =>
-    fitted.reduce((sum, width) => sum + width, 0) + GAP.length * (fitted.length - 1);
-  while (total() > columns) {
-    const candidates = fitted.map((width, index) => (mayShrink[index] ? width : 0));
-    const widest = Math.max(...candidates);
-    if (widest <= MIN_WIDTH) return fitted;
-    fitted[candidates.indexOf(widest)] = widest - 1;
+interface Width {
+  readonly ideal: number;
+  readonly least: number;
+}
+
+function sum(widths: readonly number[]): number {
+  return widths.reduce((total, width) => total + width, 0);
+}
+
+/** The widest column gives way first, none below its least. */
+function fit(wanted: readonly Width[], columns: number): readonly number[] {
+  const room = columns - GAP.length * (wanted.length - 1);
+  const least = wanted.map((width) => Math.min(width.ideal, width.least));
+  if (sum(least) >= room) return least;
+  const fitted = wanted.map(({ ideal }, index) =>
+    Math.max(least[index] ?? 0, Math.min(ideal, columns)),
+  );
+  for (let total = sum(fitted); total > room; total -= 1) {
+    const spare = fitted.map((width, index) => (width > (least[index] ?? 0) ? width : 0));
+    const widest = spare.indexOf(Math.max(...spare));
+    fitted[widest] = (fitted[widest] ?? 0) - 1;
   }
   return fitted;
 }
@@ -85,10 +107,19 @@ export function isLeft(kind: Kind): boolean {
 /** A text of at most `width` columns: what is left out is its middle, since names differ at both ends. */
 export function elide(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
-  const characters = [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment);
+  const characters = segments(text, width * MAX_UNITS);
   const head = take(characters, Math.ceil((width - 1) / 2));
   const tail = take(characters.toReversed(), width - 1 - Bun.stringWidth(head.join("")));
   return `${head.join("")}…${tail.toReversed().join("")}`;
+}
+
+/** Code units a column may have; what has more, in all, is cut in its middle before it is looked at. */
+const MAX_UNITS = 16;
+
+/** What is seen as one character each, of both ends of a text. */
+function segments(text: string, units: number): readonly string[] {
+  const ends = text.length > 2 * units ? text.slice(0, units) + text.slice(-units) : text;
+  return [...new Intl.Segmenter().segment(ends)].map(({ segment }) => segment);
 }
 
 function take(characters: readonly string[], width: number): readonly string[] {

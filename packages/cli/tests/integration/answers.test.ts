@@ -104,6 +104,16 @@ describe("report", () => {
     });
   });
 
+  test("names a tool as one word of the command to copy", async () => {
+    const file = fileWith(directory.file("shell.db"), [
+      { toolName: "a; rm -rf $(pwd)", status: "error" },
+    ]);
+    const { out } = await toolmeter(["--db", file]);
+    expect(out).toContain(
+      String.raw`  toolmeter tools "a; rm -rf \$(pwd)"  fails in 100 % of its calls`,
+    );
+  });
+
   test("says so when there is nothing, and what to do", async () => {
     const file = fileWith(directory.file("empty.db"), []);
     const { code, out } = await toolmeter(["--db", file]);
@@ -189,13 +199,10 @@ describe("rows", () => {
   test.each(["errors", "slow", "clients", "sessions", "tools", "transitions", "tax"])(
     "of %s in a time without any are a sentence",
     async (command) => {
-      const { code, out } = await toolmeter([
-        command,
-        "--since",
-        "2020-01-01",
-        "--until",
-        "2020-01-02",
-      ]);
+      const { code, out } = await toolmeter(
+        [command, "--since", "2020-01-01", "--until", "2020-01-02"],
+        { columns: 160 },
+      );
       expect({ code, lines: out.split("\n").length }).toEqual({ code: 0, lines: 2 });
       expect(out).toMatch(/^No /);
     },

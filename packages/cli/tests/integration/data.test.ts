@@ -1,10 +1,10 @@
-/** Commands that move data: export, import, merge, prune, sql, demo. */
+/** Commands that move data: export, import, merge, prune, demo. */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdirSync, symlinkSync } from "node:fs";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { DAY, fileWith, trafficFile } from "../support/traffic.ts";
-import { json, toolmeter } from "../support/toolmeter.ts";
+import { toolmeter } from "../support/toolmeter.ts";
 import { smallDisk } from "../support/small-disk.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -226,57 +226,6 @@ describe("prune", () => {
     expect(left.length).toBeGreaterThan(0);
     expect(left.length).toBeLessThan(6_000);
     expect(Bun.file(file).size).toBeLessThan(3_000_000);
-  });
-});
-
-describe("sql", () => {
-  test("answers, in a process of its own", async () => {
-    const file = fileWith(directory.file("a.db"), [{ toolName: "a" }, { toolName: "b" }]);
-    const query =
-      "select tool_name, 1.5 as number, null as missing, x'0a' as bytes from tool_calls";
-    expect(await json("sql", query, "--db", file)).toEqual([
-      { tool_name: "a", number: 1.5, missing: null, bytes: "x'0a'" },
-      { tool_name: "b", number: 1.5, missing: null, bytes: "x'0a'" },
-    ]);
-    const { out } = await toolmeter(["sql", query, "--db", file, "--limit", "1", "--tz", "UTC"]);
-    expect(out).toContain("tool_name  number");
-    expect(out).toContain("… and more");
-    expect((await toolmeter(["sql", "select 1 where 0", "--db", file, "-q"])).out).toBe(
-      "No rows.\n",
-    );
-  });
-
-  test.each([
-    "delete from tool_calls",
-    "drop table sessions",
-    "pragma user_version = 9",
-    "vacuum",
-    "pragma journal_mode = delete",
-    "pragma application_id = 5",
-  ])("does not change the file: %s", async (query) => {
-    const file = fileWith(directory.file("a.db"), [{ toolName: "a" }]);
-    const { code, err } = await toolmeter(["sql", query, "--db", file, "--timeout", "0s"]);
-    expect(code).toBe(1);
-    // SQLite has more than one word for it.
-    expect(err).toMatch(/readonly|I\/O error/);
-    expect(await callsIn(file)).toHaveLength(1);
-  });
-
-  test("gives up after its time", async () => {
-    const file = fileWith(directory.file("a.db"), []);
-    const endless =
-      "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
-    const { code, err } = await toolmeter(["sql", endless, "--db", file, "--timeout", "300ms"]);
-    expect(code).toBe(1);
-    expect(err).toContain("Expected an answer within 0.3 s");
-  });
-
-  test("says what is wrong with a question", async () => {
-    const file = fileWith(directory.file("a.db"), []);
-    const { code, err } = await toolmeter(["sql", "select nonsense from tool_calls", "--db", file]);
-    expect(code).toBe(1);
-    expect(err).toContain("no such column: nonsense");
-    expect(err).not.toContain(" at ");
   });
 });
 

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import {
   change,
   changeOfShare,
+  clockTime,
   duration,
   isoTime,
   percent,
-  plain,
   shortTime,
   show,
   sparkline,
@@ -29,6 +30,12 @@ test.each([
   [3_599_600, "1 h 0 min"],
   [12_000_000, "3 h 20 min"],
   [200_000_000, "2 d 7 h"],
+  [8e13, "925,925 d 22 h"],
+  [1.7e308, ">999,999 d"],
+  [Number.POSITIVE_INFINITY, ">999,999 d"],
+  [-1_250, "−1.25 s"],
+  [-1.7e308, "−>999,999 d"],
+  [Number.NaN, "–"],
 ])("a duration of %d ms is %s", (ms, expected) => {
   expect(duration(ms)).toBe(expected);
 });
@@ -39,6 +46,8 @@ test.each([
   [0.0412, "4.1 %"],
   [0.0996, "10 %"],
   [1, "100 %"],
+  [1e300, ">999,999 %"],
+  [Number.NaN, "–"],
 ])("a share of %d is %s", (share, expected) => {
   expect(percent(share)).toBe(expected);
 });
@@ -48,10 +57,19 @@ test.each([
   [1_500, "bytes", "1.5 kB"],
   [999_600, "bytes", "1.0 MB"],
   [120_000_000, "bytes", "120 MB"],
-  [5e15, "bytes", "5000 TB"],
+  [5e15, "bytes", "5.0 PB"],
   [950, "tokens", "950"],
   [12_300, "tokens", "12.3k"],
   [1_234_567, "count", "1,234,567"],
+  [2 ** 53 - 1, "count", "9,007,199,254,740,991"],
+  [2 ** 63, "count", "9.2E"],
+  [1e300, "count", ">999E"],
+  [-1_234, "count", "−1,234"],
+  [1e300, "bytes", ">999 EB"],
+  [-1_500, "bytes", "−1.5 kB"],
+  [Number.NaN, "tokens", "–"],
+  [9_223_372_036_854_775_807n, "number", "9223372036854775807"],
+  [1e300, "time", "–"],
   [1_234.5, "number", "1234.5"],
   [AT, "time", "Nov 24 11:46"],
   [null, "ms", "–"],
@@ -92,6 +110,41 @@ test("a sparkline shows little as something, and nothing as nothing", () => {
   expect(sparkline([])).toBe("");
 });
 
-test("what others wrote steers no terminal", () => {
-  expect(plain("\u001B]0;title\u0007a\tb\r\n\u202Ec\u200D")).toBe("a b c");
+describe("any number", () => {
+  const NUMBERS = fc.oneof(
+    fc.double(),
+    fc.double({ min: 0, noNaN: true }),
+    fc.maxSafeInteger(),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(Number),
+  );
+  const FORMATTERS: Record<string, (value: number, other: number) => string> = {
+    duration,
+    percent,
+    change,
+    changeOfShare,
+    count: (value) => show(value, "count", "UTC"),
+    bytes: (value) => show(value, "bytes", "UTC"),
+    tokens: (value) => show(value, "tokens", "UTC"),
+    shortTime: (value) => shortTime(value, "UTC"),
+    clockTime: (value) => clockTime(value, "UTC"),
+    isoTime: (value) => isoTime(value, "UTC"),
+  };
+
+  test.each(Object.keys(FORMATTERS))("is short as a %s, and has no exponent", (name) => {
+    fc.assert(
+      fc.property(NUMBERS, NUMBERS, (value, other) => {
+        const text = FORMATTERS[name]?.(value, other) ?? "";
+        expect(text.length).toBeLessThanOrEqual(32);
+        expect(text).not.toMatch(/\de[+-]?\d|NaN|Infinity|undefined/);
+      }),
+    );
+  });
+
+  test("makes a bar of one column", () => {
+    fc.assert(
+      fc.property(fc.array(NUMBERS, { maxLength: 60 }), (values) => {
+        expect(sparkline(values)).toHaveLength(values.length);
+      }),
+    );
+  });
 });

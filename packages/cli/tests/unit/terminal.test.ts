@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import { processTerminal } from "../../src/terminal.ts";
+import { guarded, processTerminal } from "../../src/terminal.ts";
+import { memoryTerminal } from "../support/toolmeter.ts";
 
 const NAMES = ["COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"] as const;
 const before = NAMES.map((name) => [name, process.env[name]] as const);
@@ -44,4 +45,16 @@ describe("the process's terminal", () => {
   test("resolves when data is taken", async () => {
     expect(await terminalWith({}).out("")).toBeUndefined();
   });
+});
+
+test.each([
+  [{ hasColor: true }, "\u001B[31mred\u001B[39m"],
+  [{ isInteractive: true }, "\u001B[31mred\u001B[39m"],
+  [{}, " red "],
+])("the exit of a terminal %p lets only our own sequences pass", async (options, expected) => {
+  const { terminal, written } = memoryTerminal(options);
+  const exit = guarded(terminal);
+  await exit.out("\u001B[31mred\u001B[39m\u001B[2J\u009B\u202E\n");
+  exit.err("\u001B[31mred\u001B[39m\u202E");
+  expect(written).toEqual({ out: `${expected} [2J  \n`, err: " red  \n" });
 });
