@@ -1,4 +1,5 @@
 import { isatty } from "node:tty";
+import type { FileSink } from "bun";
 
 /** Where a command writes: data on the one side, all that is said about it on the other. */
 export interface Terminal {
@@ -30,11 +31,13 @@ export class ReaderLeft extends Error {}
  */
 export function processTerminal(): Terminal {
   const isInteractive = isatty(1);
-  const sink = Bun.stdout.writer();
+  // Made when it is needed: it makes standard output non-blocking, and `record` hands that to others.
+  let sink: FileSink | undefined;
   const columns =
     Number(process.env["COLUMNS"]) || (isInteractive ? process.stdout.columns : PIPE_COLUMNS);
   return {
     async out(text) {
+      sink ??= Bun.stdout.writer();
       try {
         await sink.write(text);
         await sink.flush();

@@ -19,6 +19,7 @@ import {
   textAt,
 } from "./message.ts";
 import {
+  CRASHED,
   type CalledTool,
   DISCONNECTED,
   outcomeOfCancellation,
@@ -109,9 +110,13 @@ export class Connection {
     } else if (isRequestId(id)) this.#onResponse(direction, id, message);
   }
 
-  /** Nothing comes any more: what is in flight is settled, and the session ends. */
+  /**
+   * Nothing comes any more: the session ends, and so do the calls in flight. They are `cancelled`, or `abandoned` if
+   * the reason is that the server `crashed`.
+   */
   closed(reason = "closed"): void {
-    for (const { call } of this.#pending.values()) if (call) this.#end(call, () => DISCONNECTED);
+    const outcome = reason === "crashed" ? CRASHED : DISCONNECTED;
+    for (const { call } of this.#pending.values()) if (call) this.#end(call, () => outcome);
     this.#pending.clear();
     if (this.#session !== undefined) this.#recorder.telemetry?.endSession(this.#session, reason);
     this.#session = undefined;
