@@ -3,8 +3,10 @@
  * each gets the same bytes, ends and exit codes as without it. `TOOLMETER_ROUNDS` raises the number of exchanges.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { closeSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
+import { makePipe } from "../../src/record/descriptors.ts";
 import { BROKEN, bytesAt, ENDINGS, type Exchange, isAt, type Step } from "../support/exchange.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -28,7 +30,7 @@ afterAll(() => directory[Symbol.dispose]());
 const size = fc.oneof(
   fc.integer({ min: 0, max: 300 }),
   fc.integer({ min: 0, max: 70_000 }),
-  fc.integer({ min: 0, max: 2_000_000 }),
+  fc.integer({ min: 0, max: 800_000 }),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -55,24 +57,38 @@ const exchange: fc.Arbitrary<Exchange> = fc.record({
   delay: fc.constantFrom(0, 0, 50, 700),
   code: fc.integer({ min: 0, max: 90 }),
   signal: fc.constantFrom("SIGKILL", "SIGSEGV", "SIGTERM"),
+  output: fc.constantFrom("pipe", "socket"),
 });
 
 /** The client's side of an exchange: what it got, and how it ended. */
 class Client {
   readonly #child;
   readonly #reader;
+  readonly #closeOutput: () => Promise<void>;
   #rest = Buffer.alloc(0);
   #got = 0;
   #said = 0;
 
-  constructor(words: readonly string[]) {
-    this.#child = Bun.spawn([...words], {
-      env: { ...process.env, TOOLMETER_DB: directory.file("a.db") },
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    this.#reader = this.#child.stdout.getReader();
+  constructor(words: readonly string[], output: Exchange["output"]) {
+    const env = { ...process.env, TOOLMETER_DB: directory.file("a.db") };
+    const options = { env, stdin: "pipe", stderr: "inherit" } as const;
+    if (output === "socket") {
+      const child = Bun.spawn([...words], { ...options, stdout: "pipe" });
+      const reader = child.stdout.getReader();
+      this.#child = child;
+      this.#reader = reader;
+      this.#closeOutput = () => reader.cancel();
+    } else {
+      const [readable, writable] = makePipe();
+      this.#child = Bun.spawn([...words], { ...options, stdout: writable });
+      closeSync(writable);
+      const reader = Bun.file(readable).stream().getReader();
+      this.#reader = reader;
+      this.#closeOutput = async () => {
+        await reader.cancel();
+        closeSync(readable);
+      };
+    }
   }
 
   async follow({ steps, ending: how, last, delay }: Exchange) {
@@ -83,7 +99,7 @@ class Client {
       else await Promise.all([this.#say(next.asked), this.#hear(next.answered)]);
     }
     if (how === "client ends input") await this.#child.stdin.end();
-    if (how === "client stops reading" || how === "client leaves") await this.#reader.cancel();
+    if (how === "client stops reading" || how === "client leaves") await this.#closeOutput();
     else {
       await Bun.sleep(delay);
       await this.#hear(last);
@@ -91,12 +107,13 @@ class Client {
     if (how === "client leaves") await this.#child.stdin.end();
     if (how === "server closes input") {
       await this.#sayUntilBroken();
-      await this.#reader.cancel();
+      await this.#closeOutput();
     }
     const isOver = ["client leaves", "client stops reading", "server closes input"].includes(how);
     const more = !isOver && (this.#rest.length > 0 || !(await this.#reader.read()).done);
     if (how === "server closes output") await this.#child.stdin.end();
     await this.#child.exited;
+    if (!isOver) await this.#closeOutput();
     return { more, got: this.#got, code: this.#child.exitCode, signal: this.#child.signalCode };
   }
 
@@ -141,7 +158,7 @@ class Client {
 }
 
 async function run(script: Exchange, ...before: readonly string[]) {
-  const client = new Client([...before, BUN, SERVER, JSON.stringify(script)]);
+  const client = new Client([...before, BUN, SERVER, JSON.stringify(script)], script.output);
   const timer = setTimeout(() => client.stop(), HANGS_MS);
   try {
     return await client.follow(script);

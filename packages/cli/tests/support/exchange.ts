@@ -38,6 +38,8 @@ export interface Exchange {
   readonly delay: number;
   readonly code: number;
   readonly signal: "SIGKILL" | "SIGSEGV" | "SIGTERM";
+  /** What the client reads from: a pipe, or a socket as Node and Bun make them; the latter read ahead. */
+  readonly output: "pipe" | "socket";
 }
 
 /** The exit code of a server that got the error of a broken pipe: that of one that SIGPIPE ended. */
