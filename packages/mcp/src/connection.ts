@@ -19,9 +19,9 @@ import {
   textAt,
 } from "./message.ts";
 import {
-  CRASHED,
   type CalledTool,
   DISCONNECTED,
+  SERVER_ENDED,
   outcomeOfCancellation,
   outcomeOfError,
   outcomeOfResult,
@@ -112,10 +112,10 @@ export class Connection {
 
   /**
    * Nothing comes any more: the session ends, and so do the calls in flight. They are `cancelled`, or `abandoned` if
-   * the reason is that the server `crashed`.
+   * the reason is `server_ended`.
    */
   closed(reason = "closed"): void {
-    const outcome = reason === "crashed" ? CRASHED : DISCONNECTED;
+    const outcome = reason === "server_ended" ? SERVER_ENDED : DISCONNECTED;
     for (const { call } of this.#pending.values()) if (call) this.#end(call, () => outcome);
     this.#pending.clear();
     if (this.#session !== undefined) this.#recorder.telemetry?.endSession(this.#session, reason);

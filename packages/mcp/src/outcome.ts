@@ -71,7 +71,7 @@ export function outcomeOfCancellation(params: JsonObject): Outcome {
 export const DISCONNECTED: Outcome = { status: "cancelled", errorType: "disconnected" };
 
 /** The server ended first, while its client was still there. */
-export const CRASHED: Outcome = { status: "abandoned", errorType: "server_ended" };
+export const SERVER_ENDED: Outcome = { status: "abandoned", errorType: "server_ended" };
 
 function rejection(
   code: number | undefined,

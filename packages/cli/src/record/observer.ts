@@ -20,11 +20,11 @@ export class StdioObserver {
 
   /**
    * The connection is over: writes what is recorded. Never rejects.
-   * @param isCrash Whether the server ended while its client was still there: what it was working on has failed.
+   * @param isServerEnd Whether the server ended while its client was still there: what it was working on has failed.
    */
-  async end(isCrash: boolean): Promise<void> {
+  async end(isServerEnd: boolean): Promise<void> {
     this.#instrumentation.recorder.guard(() =>
-      this.#connection?.closed(isCrash ? "crashed" : "closed"),
+      this.#connection?.closed(isServerEnd ? "server_ended" : "closed"),
     );
     await this.#instrumentation.shutdown();
   }

@@ -57,8 +57,9 @@ export async function recordStdio(
   await Promise.race([output.silence(SILENCE_MS), toldToEnd.isOver]);
   if (!toldToEnd.isTold()) await Promise.all([input.handOver(), output.handOver()]);
   // It ended by itself, while its client was still there.
-  const isCrash = !toldToEnd.isTold() && input.endedBy !== "source" && output.endedBy !== "sink";
-  await copies.end(isCrash);
+  const isServerEnd =
+    !toldToEnd.isTold() && input.endedBy !== "source" && output.endedBy !== "sink";
+  await copies.end(isServerEnd);
   const code = server.process.exitCode ?? 128 + numberOf(server.process.signalCode);
   if (code === 0 && output.failure !== undefined) throw notDelivered(output.failure);
   return code;
@@ -100,8 +101,8 @@ class Copies {
     for (const [direction, chunk] of waiting) this.#observer?.observe(direction, chunk);
   }
 
-  async end(isCrash: boolean): Promise<void> {
-    await this.#observer?.end(isCrash);
+  async end(isServerEnd: boolean): Promise<void> {
+    await this.#observer?.end(isServerEnd);
   }
 }
 

@@ -53,15 +53,15 @@ describe("the end of a server", () => {
   test(
     "comes after all of its output, however late its client reads",
     async () => {
-      // Later than the recorder waits for a silent server, and more than a pipe holds. (`Bun.spawn` reads ahead: it is
-      // never late.)
+      // Later than the recorder waits for silent heirs of the server's output, and more than a pipe holds.
+      // (`Bun.spawn` reads ahead: it is never late.)
       const child = spawn(
         "sh",
         "-c",
-        "($RECORD sh -c 'head -c 150000 /dev/zero; touch ended; exit 3'; echo $? > code) |" +
-          "(while ! test -e ended; do sleep 0.1; done; sleep 1.5; wc -c)",
+        "($RECORD sh -c 'sleep 4 & head -c 100000 /dev/zero; touch ended; exit 3'; echo $? > code) |" +
+          "(while ! test -e ended; do sleep 0.1; done; sleep 3; wc -c)",
       );
-      expect(Number(await child.stdout.text())).toBe(150_000);
+      expect(Number(await child.stdout.text())).toBe(100_000);
       expect(await fileAt(directory.file("code"))).toBe("3\n");
     },
     HANGS_MS,
