@@ -61,7 +61,9 @@ export async function recordStdio(
     !toldToEnd.isTold() && input.endedBy !== "source" && output.endedBy !== "sink";
   await copies.end(isServerEnd);
   const code = server.process.exitCode ?? 128 + numberOf(server.process.signalCode);
-  if (code === 0 && output.failure !== undefined) throw notDelivered(output.failure);
+  // It did not see the error itself, or saw only a closed pipe.
+  const isUnseen = code === 0 || code === 128 + constants.signals.SIGPIPE;
+  if (isUnseen && output.failure !== undefined) throw notDelivered(output.failure);
   return code;
 }
 
