@@ -12,7 +12,7 @@ export function standardOutput(): (text: string) => Promise<void> {
   return async (text) => {
     isClosed ??= await wasClosed();
     if (isClosed) throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
-    // Made when it is needed: it keeps a descriptor open, so that a recorder could not close its standard output.
+    // Made when it is needed: it makes standard output non-blocking and keeps it open, and `record` hands it to others.
     sink ??= Bun.stdout.writer();
     await sink.write(text);
     await sink.flush();

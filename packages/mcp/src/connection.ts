@@ -29,6 +29,7 @@ import {
 import {
   type CalledTool,
   DISCONNECTED,
+  SERVER_ENDED,
   outcomeOfCancellation,
   outcomeOfError,
   outcomeOfResult,
@@ -127,9 +128,13 @@ export class Connection {
     } else if (isRequestId(id)) this.#onResponse(direction, id, message);
   }
 
-  /** Nothing comes any more: what is in flight is settled, and the session ends. */
+  /**
+   * Nothing comes any more: the session ends, and so do the calls in flight. They are `cancelled`, or `abandoned` if
+   * the reason is `server_ended`.
+   */
   closed(reason = "closed"): void {
-    for (const { call } of this.#pending.values()) if (call) this.#end(call, () => DISCONNECTED);
+    const outcome = reason === "server_ended" ? SERVER_ENDED : DISCONNECTED;
+    for (const { call } of this.#pending.values()) if (call) this.#end(call, () => outcome);
     this.#pending.clear();
     if (this.#session !== undefined) this.#recorder.telemetry?.endSession(this.#session, reason);
     this.#session = undefined;

@@ -70,6 +70,9 @@ export function outcomeOfCancellation(params: JsonObject): Outcome {
 /** The connection ended first: a stop by the user and a lost network cannot be told apart. */
 export const DISCONNECTED: Outcome = { status: "cancelled", errorType: "disconnected" };
 
+/** The server ended first, while its client was still there. */
+export const SERVER_ENDED: Outcome = { status: "abandoned", errorType: "server_ended" };
+
 function rejection(
   code: number | undefined,
   message: string,

@@ -18,9 +18,14 @@ export class StdioObserver {
     this.#instrumentation.recorder.guard(() => this.#splitters[direction].push(chunk));
   }
 
-  /** The connection is over: writes what is recorded. Never rejects. */
-  async end(): Promise<void> {
-    this.#instrumentation.recorder.guard(() => this.#connection?.closed());
+  /**
+   * The connection is over: writes what is recorded. Never rejects.
+   * @param isServerEnd Whether the server ended while its client was still there: what it was working on has failed.
+   */
+  async end(isServerEnd: boolean): Promise<void> {
+    this.#instrumentation.recorder.guard(() =>
+      this.#connection?.closed(isServerEnd ? "server_ended" : "closed"),
+    );
     await this.#instrumentation.shutdown();
   }
 

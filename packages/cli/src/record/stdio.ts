@@ -1,7 +1,9 @@
 import { constants } from "node:os";
 import type { Direction } from "@toolmeter/mcp";
-import type { FileSink, Subprocess } from "bun";
+import type { Subprocess } from "bun";
 import { CommandError } from "../errors.ts";
+import { ownStreams, type Server, startServer } from "./ends.ts";
+import { Flow } from "./flow.ts";
 import type { StdioObserver } from "./observer.ts";
 import type { RecordOptions } from "./options.ts";
 
@@ -17,73 +19,63 @@ const ENDING: ReadonlySet<string> = new Set(["SIGINT", "SIGTERM", "SIGHUP", "SIG
  */
 const GRACE_MS = 1_500;
 
-/** How long others that inherited the server's output may still write after its end, in milliseconds. */
-const DRAIN_MS = 500;
+/** How long a source may be silent after the server's end before it is left to others, in milliseconds. */
+const SILENCE_MS = 500;
+
+/** How often it is looked whether somebody still reads, in milliseconds. */
+const CHECK_MS = 100;
 
 /**
  * Runs a stdio server between this process's own streams, and records its calls.
  *
  * Every byte is passed on first and as it is, then looked at: a call is in the journal before its server can have
- * answered it. Signals are told on; a server that was told to end and does not is killed.
+ * answered it. The end of a stream is passed on when it happens, in both directions. Signals are passed on; a server
+ * that was told to end and does not is killed.
+ *
+ * Ends when the server has ended and its output has been delivered, however slow the client. If other processes still
+ * hold the server's streams and are silent for 500 ms, the streams are left to `cat`, so they stay open as they would
+ * without a recorder. After a signal to end, nothing is waited for longer than 1.5 s, and nothing is left.
  * @returns The server's exit code; 128 and the signal's number if a signal ended it.
- * @throws CommandError if the command cannot be run.
+ * @throws CommandError if the command cannot be run, or standard output took no more, as on a full disk, and the server
+ * did not see it.
  */
 export async function recordStdio(
   command: readonly string[],
   options: RecordOptions,
 ): Promise<number> {
   const server = start(command);
-  passSignals(server);
+  const toldToEnd = passSignals(server.process);
+  const client = ownStreams();
   const copies = new Copies();
-  void forward(Bun.stdin.stream(), server.stdin, (chunk) => copies.take("received", chunk))
-    // The server reads no more: its own affair, as it is without us.
-    .catch(() => undefined)
-    .finally(() => void endInput(server.stdin));
+  const input = new Flow(client.source, server.sink, (chunk) => copies.take("received", chunk));
   // Loaded while the server starts; its answers wait for it.
   await copies.attach(options);
-  const output = forward(server.stdout, Bun.stdout.writer(), (chunk) => copies.take("sent", chunk))
-    // Nobody reads the answers: the server learns it by its closed output, as it does without us.
-    .catch(() => server.stdout.cancel().catch(() => undefined));
-  await server.exited;
-  await Promise.race([output, Bun.sleep(DRAIN_MS)]);
-  await copies.end();
-  return server.exitCode ?? 128 + numberOf(server.signalCode);
+  const output = new Flow(server.source, client.sink, (chunk) => copies.take("sent", chunk));
+  setInterval(() => [input, output].forEach((flow) => flow.check()), CHECK_MS).unref();
+
+  await server.process.exited;
+  await Promise.race([output.silence(SILENCE_MS), toldToEnd.isOver]);
+  if (!toldToEnd.isTold()) await Promise.all([input.handOver(), output.handOver()]);
+  // It ended by itself, while its client was still there.
+  const isServerEnd =
+    !toldToEnd.isTold() && input.endedBy !== "source" && output.endedBy !== "sink";
+  await copies.end(isServerEnd);
+  const code = server.process.exitCode ?? 128 + numberOf(server.process.signalCode);
+  // It did not see the error itself, or saw only a closed pipe.
+  const isUnseen = code === 0 || code === 128 + constants.signals.SIGPIPE;
+  if (isUnseen && output.failure !== undefined) throw notDelivered(output.failure);
+  return code;
 }
 
 function numberOf(signal: NodeJS.Signals | number | null): number {
   return typeof signal === "string" ? constants.signals[signal] : (signal ?? 0);
 }
 
-type Server = Subprocess<"pipe", "pipe", "inherit">;
-
 function start(command: readonly string[]): Server {
   try {
-    return Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+    return startServer(command);
   } catch (error) {
     throw notRunnable(command[0] ?? "", error);
-  }
-}
-
-/** Passes chunks on, each whole before the next one is read, and shows each when it is on its way. */
-async function forward(
-  source: ReadableStream<Uint8Array>,
-  sink: FileSink,
-  look: (chunk: Uint8Array) => void,
-): Promise<void> {
-  for await (const chunk of source) {
-    void sink.write(chunk);
-    const flushed = sink.flush();
-    look(chunk);
-    // Only a full pipe makes it wait.
-    if (flushed instanceof Promise) await flushed;
-  }
-}
-
-async function endInput(stdin: FileSink): Promise<void> {
-  try {
-    await stdin.end();
-  } catch {
-    // It was closed already.
   }
 }
 
@@ -111,20 +103,35 @@ class Copies {
     for (const [direction, chunk] of waiting) this.#observer?.observe(direction, chunk);
   }
 
-  async end(): Promise<void> {
-    await this.#observer?.end();
+  async end(isServerEnd: boolean): Promise<void> {
+    await this.#observer?.end(isServerEnd);
   }
 }
 
-function passSignals(server: Server): void {
+/** Whether the client has told the server to end, and when the time for it is over. */
+interface ToldToEnd {
+  isTold(): boolean;
+  readonly isOver: Promise<void>;
+}
+
+/** Passes the client's signals on to the server, and kills it if it does not end in time. */
+function passSignals(server: Subprocess): ToldToEnd {
+  const { promise: isOver, resolve } = Promise.withResolvers<void>();
+  let isTold = false;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       server.kill(signal);
-      if (ENDING.has(signal)) setTimeout(() => server.kill("SIGKILL"), GRACE_MS).unref();
+      if (!ENDING.has(signal)) return;
+      isTold = true;
+      setTimeout(() => {
+        server.kill("SIGKILL");
+        resolve();
+      }, GRACE_MS);
     });
   }
   // The last resort: whatever ends this process leaves nobody behind.
   process.on("exit", () => server.kill("SIGKILL"));
+  return { isTold: () => isTold, isOver };
 }
 
 function notRunnable(program: string, error: unknown): CommandError {
@@ -139,4 +146,13 @@ function notRunnable(program: string, error: unknown): CommandError {
         `Expected to run ${program}, but the system refused (${code}). Is it executable?`,
         126,
       );
+}
+
+/** What the client should have got is lost, and the server ended without knowing it. */
+function notDelivered(error: unknown): CommandError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CommandError(
+    `Expected to write the server's output to standard output, but it took no more (${reason}).`,
+    1,
+  );
 }

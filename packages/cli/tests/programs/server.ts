@@ -41,7 +41,8 @@ function write(text: string): void {
   for (let start = 0; start < bytes.length;) {
     try {
       start += writeSync(1, bytes, start);
-    } catch {
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
       Bun.sleepSync(1);
     }
   }
