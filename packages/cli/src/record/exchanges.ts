@@ -1,21 +1,29 @@
 import type { Connection, Instrumentation } from "@toolmeter/mcp";
 import { parseMessage } from "./message.ts";
 
+/** Paths are resolved against it; it is never asked. */
+const ANY_ORIGIN = "http://target.invalid";
+
 const SESSION_HEADER = "mcp-session-id";
 
 /** Sessions that are followed at once at most: clients seldom say that one is over. */
 const MAX_SESSIONS = 1_000;
 
+/** How an exchange ended: answered to the end, or broken off by one of the two sides. */
+export type ExchangeEnd = "answered" | "client_left" | "target_failed";
+
+type HeaderReader = (name: string) => string | undefined;
+
 /** One request and what answers it. */
-interface Exchange {
+export interface Exchange {
   /** The request's message; of anything else nothing. */
   received(message: unknown): void;
   /** The answer began. */
-  answered(headers: Headers, isSessionOver: boolean): void;
+  answered(status: number, header: HeaderReader): void;
   sent(message: unknown): void;
   sentEvent(name: string, data: string): void;
   /** Nothing more comes. */
-  ended(): void;
+  ended(end: ExchangeEnd): void;
 }
 
 /**
@@ -30,14 +38,10 @@ export class Exchanges {
     this.#instrumentation = instrumentation;
   }
 
-  begin(request: Request): Exchange {
-    const header = (name: string) => request.headers.get(name) ?? undefined;
-    const url = new URL(request.url);
-    const named =
-      header(SESSION_HEADER) ??
-      url.searchParams.get("sessionId") ??
-      url.searchParams.get("session_id");
-    let sessionId = named ?? undefined;
+  /** @param path Path and query of the request. */
+  begin(method: string, path: string, header: HeaderReader): Exchange {
+    let sessionId = header(SESSION_HEADER) ?? sessionOf(path);
+    if (sessionId === undefined && this.#sessions.has(path)) sessionId = path;
     let connection = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
     let isOld = false;
     const connect = () =>
@@ -45,34 +49,32 @@ export class Exchanges {
         transport: isOld ? "sse" : "streamable_http",
         sessionId: () => sessionId,
       }));
+    const sent = (message: unknown) => {
+      if (message !== undefined) connect().observe("sent", message);
+    };
     return {
       received: (message) => {
         if (message === undefined) return;
         connect().observe("received", message, header);
         if (sessionId !== undefined) this.#keep(sessionId, connect());
       },
-      answered: (headers, isSessionOver) => {
-        const given = headers.get(SESSION_HEADER);
-        if (given !== null) {
+      answered: (status, answerHeader) => {
+        const given = answerHeader(SESSION_HEADER);
+        if (given !== undefined) {
           sessionId = given;
           this.#keep(given, connect());
         }
-        if (isSessionOver && sessionId !== undefined) this.#end(sessionId);
+        const isDone = status >= 200 && status < 300;
+        if (method === "DELETE" && isDone && sessionId !== undefined) this.#end(sessionId);
       },
-      sent: (message) => {
-        if (message !== undefined) connect().observe("sent", message);
-      },
+      sent,
       sentEvent: (name, data) => {
-        if (name === "endpoint") {
-          // The older transport: this stream carries the answers to what is posted there.
-          isOld = true;
-          const endpoint = new URL(data, url).searchParams;
-          sessionId = endpoint.get("sessionId") ?? endpoint.get("session_id") ?? undefined;
-          if (sessionId !== undefined) this.#keep(sessionId, connect());
-        } else {
-          const message = parseMessage(data);
-          if (message !== undefined) connect().observe("sent", message);
-        }
+        if (name !== "endpoint") return sent(parseMessage(data));
+        // The older transport: this stream carries the answers to what is posted there.
+        isOld = true;
+        const { pathname, search } = new URL(data, ANY_ORIGIN + path);
+        sessionId = sessionOf(search) ?? pathname + search;
+        this.#keep(sessionId, connect());
       },
       ended: () => {
         if (isOld && sessionId !== undefined) this.#end(sessionId);
@@ -99,4 +101,11 @@ export class Exchanges {
     this.#sessions.get(sessionId)?.closed();
     this.#sessions.delete(sessionId);
   }
+}
+
+/** The session that the older transport names in the query of a path. */
+function sessionOf(path: string): string | undefined {
+  const [, query] = path.split("?");
+  const parameters = new URLSearchParams(query);
+  return parameters.get("sessionId") ?? parameters.get("session_id") ?? undefined;
 }
