@@ -1,7 +1,7 @@
-import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
+import type { Agent, IncomingMessage, ServerResponse } from "node:http";
 import { connectionOptions, endToEnd } from "./headers.ts";
 import type { ExchangeObserver } from "./http-observer.ts";
+import { pump } from "./pump.ts";
 import type { Target } from "./target.ts";
 
 /**
@@ -31,6 +31,10 @@ export function pass(
   });
   upstream.on("response", (answer: IncomingMessage) => {
     isAnswered = true;
+    // What still comes of a request that has been answered is unwanted.
+    answer.on("end", () => {
+      if (!request.complete) upstream.destroy();
+    });
     try {
       passAnswer(answer, request, response, target.location.bind(target), path, exchange);
     } catch {
@@ -51,23 +55,18 @@ export function pass(
       refuse(response, 502, `${target.origin} does not answer (${error.code ?? error.name}).`);
     }
   });
-  upstream.on("close", () => {
-    request.unpipe(upstream);
-    request.resume();
-  });
+  // The client may send on, into the void: it reads our answer in its own time.
+  upstream.on("close", () => request.resume());
   response.on("close", () => {
     const isWhole = response.writableFinished;
     exchange.ended(isWhole ? "answered" : "client_left");
     if (!isWhole) upstream.destroy();
   });
   request.on("error", () => upstream.destroy());
-  request.on("data", (chunk: Uint8Array) => exchange.received(chunk));
-  request.on("end", () => {
-    exchange.receivedAll();
-    if (request.rawTrailers.length > 0) upstream.addTrailers(endToEnd(request.rawTrailers));
+  pump(request, upstream, {
+    part: (chunk) => exchange.received(chunk),
+    end: () => exchange.receivedAll(),
   });
-  request.pipe(upstream);
-  flushSoon(upstream);
 }
 
 /** Answers by a line of our own. */
@@ -100,24 +99,15 @@ function passAnswer(
   if (connectionOptions(rawHeaders).includes("close")) response.shouldKeepAlive = false;
   response.writeHead(statusCode, statusMessage, headers.flat());
   exchange.answered(statusCode, answer.headers);
-  answer.on("data", (chunk: Uint8Array) => exchange.sent(chunk));
-  answer.on("end", () => {
-    exchange.sentAll();
-    if (answer.rawTrailers.length > 0) response.addTrailers(endToEnd(answer.rawTrailers));
-  });
   answer.on("error", () => {
     exchange.ended("target_failed");
     // Where the end of the connection is the end of the body, only a reset tells that the body is not whole.
     if (request.httpVersion === "1.0") request.socket.resetAndDestroy();
+    response.destroy();
   });
-  pipeline(answer, response, () => undefined);
-  flushSoon(response);
-}
-
-/** Sends the head by itself only if no part of the body is there yet: one packet less for a small message. */
-function flushSoon(message: ClientRequest | ServerResponse): void {
-  setImmediate(() => {
-    if (!message.writableEnded && !message.destroyed) message.flushHeaders();
+  pump(answer, response, {
+    part: (chunk) => exchange.sent(chunk),
+    end: () => exchange.sentAll(),
   });
 }
 

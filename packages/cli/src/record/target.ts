@@ -27,18 +27,20 @@ export class Target {
   }
 
   /**
-   * Connections to the target, for one client connection. It keeps them open between requests, as the client does: a
-   * server that closes an idle connection is then seen by a client that expects just that.
-   * A target on another machine is reached through the proxy that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`,
-   * `NO_PROXY`), one on this machine never.
+   * Connections to the target, for one client connection. They stay open between requests, as the client's does: a
+   * client whose connection is not new knows that a server may close it at any time.
+   * An https target on another machine is reached through the proxy that `HTTPS_PROXY` and `NO_PROXY` name, as a tunnel.
+   * `HTTP_PROXY` is not used: such a proxy would be told by each request where to go, and Node's agent resolves that
+   * from the client's path.
    */
   agent(): http.Agent {
-    const { Agent } = this.#url.protocol === "https:" ? https : http;
+    const isSecure = this.#url.protocol === "https:";
+    const { Agent } = isSecure ? https : http;
     return new Agent({
       keepAlive: true,
       // What a client sends without waiting for the answer stays in order.
       maxSockets: 1,
-      ...(!isLoopback(this.#url.hostname) && { proxyEnv: process.env }),
+      ...(isSecure && !isLoopback(this.#url.hostname) && { proxyEnv: process.env }),
     });
   }
 
@@ -123,15 +125,13 @@ function nameOf(part: string): string {
 
 function authorizationOf({ username, password }: URL): string | undefined {
   if (username === "" && password === "") return undefined;
-  const credentials = `${decode(username)}:${decode(password)}`;
-  return `Basic ${Buffer.from(credentials).toString("base64")}`;
+  const credentials = `${toBytes(username)}:${toBytes(password)}`;
+  return `Basic ${Buffer.from(credentials, "latin1").toString("base64")}`;
 }
 
-/** A password may contain a per cent sign that encodes nothing. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** Decodes per cent signs, but not one that encodes nothing, as a password may have it. One character is one byte. */
+function toBytes(text: string): string {
+  return text.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }
