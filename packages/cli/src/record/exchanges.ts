@@ -9,6 +9,14 @@ const SESSION_HEADER = "mcp-session-id";
 /** Sessions that are followed at once at most: clients seldom say that one is over. */
 const MAX_SESSIONS = 1_000;
 
+/** Redirects that may be followed yet. */
+const MAX_REDIRECTED = 100;
+
+interface Redirected {
+  readonly connection: Connection;
+  readonly request: unknown;
+}
+
 /** How an exchange ended: answered to the end, or broken off by one of the two sides. */
 export type ExchangeEnd = "answered" | "client_left" | "target_failed";
 
@@ -33,6 +41,8 @@ export interface Exchange {
 export class Exchanges {
   readonly #instrumentation: Instrumentation;
   readonly #sessions = new Map<string, Connection>();
+  /** Requests that the target sent elsewhere, by the path where they are expected. */
+  readonly #redirected = new Map<string, Redirected>();
 
   constructor(instrumentation: Instrumentation) {
     this.#instrumentation = instrumentation;
@@ -44,6 +54,8 @@ export class Exchanges {
     if (sessionId === undefined && this.#sessions.has(path)) sessionId = path;
     let connection = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
     let isOld = false;
+    let request: unknown;
+    let isRedirected = false;
     const connect = () =>
       (connection ??= this.#instrumentation.connect({
         transport: isOld ? "sse" : "streamable_http",
@@ -55,6 +67,13 @@ export class Exchanges {
     return {
       received: (message) => {
         if (message === undefined) return;
+        request = message;
+        const redirected = this.#redirected.get(path);
+        if (redirected && Bun.deepEquals(redirected.request, message)) {
+          this.#redirected.delete(path);
+          connection = redirected.connection;
+          return;
+        }
         connect().observe("received", message, header);
         if (sessionId !== undefined) this.#keep(sessionId, connect());
       },
@@ -64,6 +83,11 @@ export class Exchanges {
           sessionId = given;
           this.#keep(given, connect());
         }
+        const location = answerHeader("location");
+        if ([307, 308].includes(status) && location !== undefined && request !== undefined) {
+          isRedirected = true;
+          this.#redirect(pathOf(location, path), { connection: connect(), request });
+        }
         const isDone = status >= 200 && status < 300;
         if (method === "DELETE" && isDone && sessionId !== undefined) this.#end(sessionId);
       },
@@ -72,11 +96,12 @@ export class Exchanges {
         if (name !== "endpoint") return sent(parseMessage(data));
         // The older transport: this stream carries the answers to what is posted there.
         isOld = true;
-        const { pathname, search } = new URL(data, ANY_ORIGIN + path);
-        sessionId = sessionOf(search) ?? pathname + search;
+        const endpoint = pathOf(data, path);
+        sessionId = sessionOf(endpoint) ?? endpoint;
         this.#keep(sessionId, connect());
       },
       ended: () => {
+        if (isRedirected) return;
         if (isOld && sessionId !== undefined) this.#end(sessionId);
         else if (sessionId === undefined || this.#sessions.get(sessionId) !== connection)
           connection?.closed();
@@ -87,6 +112,23 @@ export class Exchanges {
   /** The proxy ends, and all sessions with it. */
   close(): void {
     for (const sessionId of this.#sessions.keys()) this.#end(sessionId);
+    for (const path of this.#redirected.keys()) this.#giveUp(path);
+  }
+
+  /** The client repeats its request at another path: it is one call. */
+  #redirect(path: string, redirected: Redirected): void {
+    this.#redirected.set(path, redirected);
+    if (this.#redirected.size <= MAX_REDIRECTED) return;
+    const [oldest] = this.#redirected.keys();
+    if (oldest !== undefined) this.#giveUp(oldest);
+  }
+
+  /** Nobody followed a redirect. */
+  #giveUp(path: string): void {
+    const connection = this.#redirected.get(path)?.connection;
+    this.#redirected.delete(path);
+    const isOfSession = [...this.#sessions.values()].some((session) => session === connection);
+    if (!isOfSession) connection?.closed();
   }
 
   #keep(sessionId: string, connection: Connection): void {
@@ -101,6 +143,12 @@ export class Exchanges {
     this.#sessions.get(sessionId)?.closed();
     this.#sessions.delete(sessionId);
   }
+}
+
+/** The path and query that a reference leads to. */
+function pathOf(reference: string, base: string): string {
+  const { pathname, search } = new URL(reference, ANY_ORIGIN + base);
+  return pathname + search;
 }
 
 /** The session that the older transport names in the query of a path. */

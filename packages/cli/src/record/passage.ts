@@ -93,12 +93,13 @@ function passAnswer(
 ): void {
   const { statusCode = 502, statusMessage, rawHeaders } = answer;
   const recorder = `http://${request.headers.host ?? addressOf(request)}`;
+  const location = answer.headers.location && locate(answer.headers.location, path, recorder);
   const headers = endToEnd(rawHeaders).map(([name, value]) =>
-    name.toLowerCase() === "location" ? [name, locate(value, path, recorder)] : [name, value],
+    name.toLowerCase() === "location" ? [name, location ?? value] : [name, value],
   );
   if (connectionOptions(rawHeaders).includes("close")) response.shouldKeepAlive = false;
   response.writeHead(statusCode, statusMessage, headers.flat());
-  exchange.answered(statusCode, answer.headers);
+  exchange.answered(statusCode, location ? { ...answer.headers, location } : answer.headers);
   answer.on("error", () => {
     exchange.ended("target_failed");
     // Where the end of the connection is the end of the body, only a reset tells that the body is not whole.
