@@ -58,6 +58,15 @@ describe("a path", () => {
     expect(bodyOf(text)).toStartWith("toolmeter: Expected ");
   });
 
+  test("with another server's name before it is refused, whatever the port", async () => {
+    const { target, recorder } = await bench.recorded(ok("ok"));
+    const { text } = await talk(
+      recorder.port,
+      get(`http://other:${recorder.port}/`, recorder.port),
+    );
+    expect([statusOf(text), target.connections()]).toEqual([400, 0]);
+  });
+
   test("may have the recorder's own address before it", async () => {
     const { target, recorder } = await bench.recorded(ok("ok"));
     for (const rest of ["/a?b", "?c", ""]) {

@@ -189,7 +189,7 @@ describe("an answer", () => {
     expect((await recorder.stop()).calls).toMatchObject([{ status }, { status }]);
   });
 
-  test("is recorded before its last byte is passed on, and its call before it reaches the target", async () => {
+  test("in JSON is the end of its call", async () => {
     const { recorder } = await bench.recorded((socket) => {
       socket.write(ok(ANSWER, "Content-Type: application/json"));
     });
@@ -278,6 +278,17 @@ describe("a body", () => {
     await until(() => taken >= (MEGABYTES - 1) * chunk.length);
     request.destroy();
   }, 60_000);
+
+  test.each(["GET", "DELETE", "POST"])("of %s in chunks stays in chunks", async (method) => {
+    const { target, recorder } = await bench.recorded((socket, head) => {
+      if (head.endsWith("0\r\n\r\n")) socket.end(ok("ok"));
+    });
+    const head = `${method} /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`;
+    const chunks = "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    await talk(recorder.port, head + chunks);
+    expect(linesOf(target.received())).toContain("Transfer-Encoding: chunked");
+    expect(bodyOf(target.received())).toBe("3\r\nabc\r\n0\r\n\r\n");
+  });
 
   test("is passed on part by part, in both directions", async () => {
     const { target, recorder } = await bench.recorded((socket) => {
