@@ -5,41 +5,92 @@ export interface StreamEvent {
   readonly data: string;
 }
 
-/** An event that grows longer than this, in characters, is no message: the rest of the stream is passed over. */
-const MAX_LENGTH = 64 * 1_048_576;
+/** An event that grows longer than this, in bytes, is skipped. */
+const MAX_EVENT_BYTES = 64 * 1_048_576;
 
-/** Reads server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
+const LF = 0x0a;
+const CR = 0x0d;
+const BYTE_ORDER_MARK = "\uFEFF";
+
+/**
+ * Reads server-sent events in time linear in their length, however they are cut into chunks.
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
 export class EventReader {
   readonly #onEvent: (event: StreamEvent) => void;
-  readonly #decoder = new TextDecoder();
-  #rest = "";
+  /** The line that has no end yet. */
+  #parts: Uint8Array[] = [];
+  #lineLength = 0;
+  #isFirstLine = true;
+  #endedWithCr = false;
+  #name = "";
+  #data: string[] = [];
+  #eventLength = 0;
 
   constructor(onEvent: (event: StreamEvent) => void) {
     this.#onEvent = onEvent;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#rest.length > MAX_LENGTH) return;
-    const text = this.#rest + this.#decoder.decode(chunk, { stream: true });
-    const blocks = text.split(/\r\n\r\n|\n\n|\r\r/);
-    // An end that is cut between its two line feeds is found with the next chunk.
-    this.#rest = blocks.pop() ?? "";
-    for (const block of blocks) this.#onBlock(block);
+    // A CR and an LF are one line end, in one chunk or in two.
+    let start = this.#endedWithCr && chunk[0] === LF ? 1 : 0;
+    if (chunk.length > 0) this.#endedWithCr = false;
+    let lf = chunk.indexOf(LF, start);
+    let cr = chunk.indexOf(CR, start);
+    while (lf !== -1 || cr !== -1) {
+      const isCr = cr !== -1 && (lf === -1 || cr < lf);
+      const end = isCr ? cr : lf;
+      this.#keep(chunk.subarray(start, end));
+      this.#endLine();
+      start = isCr && lf === end + 1 ? end + 2 : end + 1;
+      this.#endedWithCr = isCr && start === end + 1 && start === chunk.length;
+      // Only the one that was passed is looked for again: each byte is looked at twice at most.
+      if (lf !== -1 && lf < start) lf = chunk.indexOf(LF, start);
+      if (isCr) cr = chunk.indexOf(CR, start);
+    }
+    this.#keep(chunk.subarray(start));
   }
 
   /** The stream is over; an event without its end does not count. */
   end(): void {
-    this.#rest = "";
+    this.#parts = [];
+    this.#data = [];
   }
 
-  #onBlock(block: string): void {
-    let name = "message";
-    const data: string[] = [];
-    for (const line of block.split(/\r\n|\n|\r/)) {
-      const [, field, value = ""] = /^([^:]*):? ?(.*)$/.exec(line) ?? [];
-      if (field === "event") name = value;
-      if (field === "data") data.push(value);
-    }
-    if (data.length > 0) this.#onEvent({ name, data: data.join("\n") });
+  #keep(part: Uint8Array): void {
+    this.#lineLength += part.length;
+    this.#eventLength += part.length;
+    if (this.#eventLength > MAX_EVENT_BYTES) this.end();
+    else if (part.length > 0) this.#parts.push(part);
+  }
+
+  #endLine(): void {
+    const isBlank = this.#lineLength === 0;
+    const line = this.#parts;
+    this.#parts = [];
+    this.#lineLength = 0;
+    if (isBlank) this.#endEvent();
+    else if (this.#eventLength <= MAX_EVENT_BYTES) this.#readField(Buffer.concat(line).toString());
+    this.#isFirstLine = false;
+  }
+
+  #readField(line: string): void {
+    const text = this.#isFirstLine && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
+    const colon = text.indexOf(":");
+    const field = colon === -1 ? text : text.slice(0, colon);
+    if (field !== "data" && field !== "event") return;
+    const start = text[colon + 1] === " " ? colon + 2 : colon + 1;
+    const value = colon === -1 ? "" : text.slice(start);
+    if (field === "data") this.#data.push(value);
+    else this.#name = value;
+  }
+
+  #endEvent(): void {
+    const event = { name: this.#name || "message", data: this.#data.join("\n") };
+    const isEvent = this.#data.length > 0;
+    this.#name = "";
+    this.#data = [];
+    this.#eventLength = 0;
+    if (isEvent) this.#onEvent(event);
   }
 }

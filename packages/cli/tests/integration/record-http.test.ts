@@ -5,8 +5,8 @@ import {
   SSEClientTransport,
   StreamableHTTPClientTransport,
 } from "@modelcontextprotocol/client";
-import { latestSessions, openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { recordHttp } from "../../src/record/http.ts";
+import { recorderOf as startRecorder } from "../support/recorder.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -57,29 +57,7 @@ async function everything(transport: "sse" | "streamableHttp"): Promise<URL> {
   throw new Error("Expected the server to listen.");
 }
 
-/** A recorder before a URL, until the end of the test. */
-async function recorderOf(target: URL) {
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  const { terminal, written } = memoryTerminal();
-  const done = recordHttp(
-    target.href,
-    "127.0.0.1:0",
-    { path: directory.file("a.db") },
-    terminal,
-    stopped,
-  );
-  await Bun.sleep(0);
-  const url = new URL(/at (http:\S+)\. Stop/.exec(written.err)?.[1] ?? "");
-  return {
-    url,
-    async stop() {
-      stop();
-      expect(await done).toBe(130);
-      using source = await openAnalyticsReader(directory.file("a.db"));
-      return { calls: [...streamCalls(source, {})], sessions: latestSessions(source, {}, -1) };
-    },
-  };
-}
+const recorderOf = (target: URL) => startRecorder(target, directory.file("a.db"));
 
 const TRANSPORTS = { sse: SSEClientTransport, streamableHttp: StreamableHTTPClientTransport };
 

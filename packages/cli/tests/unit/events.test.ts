@@ -47,3 +47,61 @@ test("wherever it is cut", () => {
     }),
   );
 });
+
+/** The standard's own words, on a text that is whole. */
+function interpret(text: string): readonly StreamEvent[] {
+  const events: StreamEvent[] = [];
+  let name = "";
+  let data: string[] = [];
+  const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/);
+  for (const line of lines.slice(0, -1)) {
+    const [, field, value = ""] = /^([^:]*)(?:: ?([^]*))?$/.exec(line) ?? [];
+    if (field === "data") data.push(value);
+    if (field === "event") name = value;
+    if (line !== "") continue;
+    if (data.length > 0) events.push({ name: name || "message", data: data.join("\n") });
+    name = "";
+    data = [];
+  }
+  return events;
+}
+
+test("reads any text as the standard does, wherever it is cut", () => {
+  const piece = fc.constantFrom("data", "data:", "event: ", ":", " ", "\n", "\r", "\r\n", "\n\n");
+  const odd = fc.constantFrom("\u2028", "\u2029", "\uFEFF", "größe", "😀", "\u0000", "id: 1", "x");
+  const text = fc.array(fc.oneof(piece, odd), { maxLength: 30 }).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(text, fc.array(fc.nat(), { maxLength: 8 }), (stream, cuts) => {
+      expect(read(stream, cuts)).toEqual(interpret(stream));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("looks at each chunk once for each kind of line end, however long the event is", () => {
+  const events: StreamEvent[] = [];
+  const reader = new EventReader((event) => events.push(event));
+  let looked = 0;
+  class Chunk extends Uint8Array {
+    override indexOf(byte: number, start = 0): number {
+      looked += this.length - start;
+      return super.indexOf(byte, start);
+    }
+  }
+  const chunk = Chunk.from(Buffer.from("x".repeat(1_000)));
+  reader.push(Buffer.from("data: "));
+  for (let count = 0; count < 1_000; count += 1) reader.push(chunk);
+  reader.push(Buffer.from("\n\n"));
+  expect(events.map(({ data }) => data.length)).toEqual([1_000_000]);
+  expect(looked).toBeLessThanOrEqual(2 * 1_000 * 1_000);
+});
+
+test("skips an event that is too long, and reads the next", () => {
+  const events: StreamEvent[] = [];
+  const reader = new EventReader((event) => events.push(event));
+  const chunk = Buffer.alloc(1_048_576, "x");
+  reader.push(Buffer.from("event: long\ndata: "));
+  for (let count = 0; count < 65; count += 1) reader.push(chunk);
+  reader.push(Buffer.from("\ndata: tail\n\ndata: next\n\n"));
+  expect(events).toEqual([{ name: "message", data: "next" }]);
+});

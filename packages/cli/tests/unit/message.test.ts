@@ -3,6 +3,7 @@ import { parseMessage } from "../../src/record/message.ts";
 
 test.each([
   ['{"jsonrpc":"2.0","id":1}', { jsonrpc: "2.0", id: 1 }],
+  ['\uFEFF{"jsonrpc":"2.0","id":1}', { jsonrpc: "2.0", id: 1 }],
   ['[{"jsonrpc":"2.0"}]', [{ jsonrpc: "2.0" }]],
   ['{"jsonrpc":"2.0"', undefined],
   ['{"id":1}', undefined],
