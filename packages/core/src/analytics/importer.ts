@@ -187,7 +187,7 @@ function parse<Output>(step: () => Output): Output {
   try {
     return step();
   } catch (error) {
-    throw new TypeError(String(explainRefusal(error)), { cause: error });
+    throw new TypeError(explainRefusal(error), { cause: error });
   }
 }
 

@@ -8,10 +8,10 @@ import { TelemetryService, createAnalyticsDb } from "../../../src/analytics/inde
 const [file, name] = process.argv.slice(2);
 const db = createAnalyticsDb(file);
 const telemetry = new TelemetryService(db, { flushIntervalMs: 20, shutdownTimeoutMs: 10_000 });
-let hasEnded = false;
-process.stdin.on("end", () => (hasEnded = true)).resume();
+const input = { hasEnded: false };
+process.stdin.on("end", () => (input.hasEnded = true)).resume();
 
-for (let number = 0; !hasEnded; number += 1) {
+for (let number = 0; !input.hasEnded; number += 1) {
   telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId: `${name}-${number}` });
   writeSync(1, `${number}\n`);
   if (number % 20 === 19) await Bun.sleep(1);
