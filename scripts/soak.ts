@@ -6,9 +6,28 @@
  * All of them without a name. Exits with 1 if one fails. `TOOLMETER_ROUNDS` carries the number to the test.
  */
 const RUNS = {
+  /** SIGKILL at random moments under load. */
   kill: { rounds: 200, tests: ["packages/core/tests/integration/kill.test.ts"] },
+  /** Each way for a process to end. */
   exit: { rounds: 20, tests: ["packages/core/tests/integration/exit.test.ts"] },
+  /** Each way to move, restore or overwrite the file under recorders: 29 trials a round. */
   replaced: { rounds: 4, tests: ["packages/core/tests/integration/replaced-file.test.ts"] },
+  /** Disks that fill up at random moments. */
+  "full-disk": { rounds: 50, tests: ["packages/core/tests/integration/full-disk-ends.test.ts"] },
+  /** Random histories of a journal and its files. */
+  journal: { rounds: 700, tests: ["packages/core/tests/integration/journal-history.test.ts"] },
+  /** Locks of up to a minute, and twelve recorders that start together on a new file. */
+  "busy-start": { rounds: 20, tests: ["packages/core/tests/integration/busy-start.test.ts"] },
+  /** Exchanges over stdio, with and without the recorder. */
+  exchanges: { rounds: 1_000, tests: ["packages/cli/tests/integration/record-model.test.ts"] },
+  /** Requests, paths and bodies through the HTTP recorder. */
+  http: {
+    rounds: 10,
+    tests: [
+      "packages/cli/tests/integration/record-http-passage.test.ts",
+      "packages/cli/tests/integration/record-http-streams.test.ts",
+    ],
+  },
 } as const satisfies Record<string, { readonly rounds: number; readonly tests: readonly string[] }>;
 
 /** Coverage of a few files alone is below the threshold. */

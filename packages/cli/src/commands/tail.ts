@@ -191,7 +191,11 @@ function sleep(ms: number, stopped: AbortSignal): Promise<void> {
 /** Aborted by the first SIGINT or SIGTERM; a second one ends the process. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => controller.abort());
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const stop = () => {
+    for (const signal of signals) process.off(signal, stop);
+    controller.abort();
+  };
+  for (const signal of signals) process.on(signal, stop);
   return controller.signal;
 }

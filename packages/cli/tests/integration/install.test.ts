@@ -361,6 +361,7 @@ test("what install writes records its server from any directory, whatever files 
     stderr: "ignore",
   });
   expect(await client.stdout.text()).toBe(`${answer}\n`);
+  await client.exited;
   using source = await openAnalyticsReader(directory.file("a.db"));
   expect(source.$client.query("select tool_name from tool_calls").values()).toEqual([["a"]]);
   expect(existsSync(join(hostile, "code-ran"))).toBe(false);

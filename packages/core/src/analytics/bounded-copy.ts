@@ -150,7 +150,9 @@ class Copier {
     // Throws for a revoked proxy; of others it runs no code.
     const isArray = Array.isArray(value);
     if (isProxy(value)) return this.#unread("a proxy");
-    if (isArray || !isBinary(value)) return undefined;
+    if (isArray) return undefined;
+    if (isRawJson(value)) return this.#write(value, value.rawJSON.length);
+    if (!isBinary(value)) return undefined;
     return value instanceof Blob
       ? this.#binary("Blob", value.size)
       : this.#binary(binaryClass(value), value.byteLength);
@@ -235,6 +237,14 @@ function obstacleIn(source: object): string | undefined {
   }
   return undefined;
 }
+
+/** What `JSON.rawJSON` returns: a number as it was written (https://tc39.es/proposal-json-parse-with-source/). */
+interface RawJson extends Properties {
+  readonly rawJSON: string;
+}
+
+/** TypeScript's library does not know the function yet. */
+const isRawJson: (value: object) => value is RawJson = Reflect.get(JSON, "isRawJSON");
 
 function isBinary(value: object): value is ArrayBufferLike | ArrayBufferView | Blob {
   return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob;

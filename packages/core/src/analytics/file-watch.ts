@@ -1,6 +1,5 @@
 import type { Database } from "bun:sqlite";
 import type { BigIntStats } from "node:fs";
-import { canonicalPath } from "./canonical-path.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { isNotedContent, noteLogOwner } from "./log-owner.ts";
 import { type LogState, hasMoved, logState } from "./write-ahead-log.ts";
@@ -41,11 +40,12 @@ export class FileWatch {
     this.#client = client;
     this.#path = path;
     this.#recorderId = recorderId;
-    this.file = canonicalPath(path);
+    this.file = fileOf(client);
     this.#last = this.#look();
-    // The name may have had another file between opening and looking.
-    if (hasMoved(client)) this.#last = { ...this.#last, database: undefined };
-    else noteLogOwner(this.file, recorderId);
+    // The name, or a link of that name, may have got another file between opening and looking.
+    const isOpened = !hasMoved(client) && isSame(statFile(this.file), this.#last.database);
+    if (isOpened) noteLogOwner(this.file, recorderId);
+    else this.#last = { ...this.#last, database: undefined };
   }
 
   /** Of the database file, as of the last look. */
@@ -97,6 +97,11 @@ export class FileWatch {
       state: logState(this.#client),
     };
   }
+}
+
+/** The file that SQLite opened, symbolic links followed. */
+function fileOf(client: Database): string {
+  return String(client.query("pragma database_list").values()[0]?.[2]);
 }
 
 function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): boolean {

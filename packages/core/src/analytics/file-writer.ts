@@ -127,7 +127,8 @@ export class FileWriter implements RecordWriter {
       if (this.#opened && this.#findChange(this.#opened) !== undefined) throw this.#replaced();
       // Whatever it was, a fresh connection sees what is there now.
       this.#drop();
-      if (isDamage(error)) this.#setAside(error);
+      // If it is not set aside, something still writes to it, or another process takes care of it.
+      if (isDamage(error) && !this.#setAside(error)) throw this.#replaced();
       throw error;
     }
   }
@@ -190,18 +191,19 @@ export class FileWriter implements RecordWriter {
     );
   }
 
-  #setAside(cause: unknown): void {
+  #setAside(cause: unknown): boolean {
     try {
       const found = statFile(this.#path);
       const isKnown = found !== undefined && identityOf(found) === this.#identity;
       const aside = setDamagedAside(this.#path, isKnown);
-      if (aside === undefined) return;
+      if (aside === undefined) return false;
       this.#warn(
         `Expected a sound database, but ${this.#path} is damaged (${errorMessage(cause)}). It is now ${aside}, with all its data; a new one is begun.`,
       );
     } catch (error) {
       this.#warn(`${this.#path} is damaged and could not be moved aside: ${errorMessage(error)}.`);
     }
+    return true;
   }
 
   #drop(): void {

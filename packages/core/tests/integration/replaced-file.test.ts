@@ -51,10 +51,10 @@ function makeForeign(): void {
 class Recorders {
   readonly #children;
 
-  constructor(file: string, count: number) {
+  constructor(file: string, count: number, shutdownTimeoutMs = 10_000) {
     this.#children = Array.from({ length: count }, (_, index) => {
       const name = `r${index}`;
-      const child = Bun.spawn([process.execPath, PROGRAM, file, name], {
+      const child = Bun.spawn([process.execPath, PROGRAM, file, name, String(shutdownTimeoutMs)], {
         stdin: "pipe",
         stdout: "pipe",
         stderr: "pipe",
@@ -302,7 +302,7 @@ describe("another program's database", () => {
         using directory = temporaryDirectory();
         const file = directory.file("a.db");
         createAnalyticsDb(file).close();
-        const processes = new Recorders(file, 2);
+        const processes = new Recorders(file, 2, 300);
         await processes.until((next) => next > 100);
         await Bun.sleep(Math.random() * 200);
         replace(file);

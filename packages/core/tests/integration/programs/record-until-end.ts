@@ -1,13 +1,17 @@
 /**
  * Records calls under load until its input ends, then shuts down. Prints the number of each call once it is accepted.
- * Arguments: the file, and a name for its calls.
+ * Arguments: the file, a name for its calls, and how
+ * long the shutdown may take, in milliseconds.
  */
 import { writeSync } from "node:fs";
 import { TelemetryService, createAnalyticsDb } from "../../../src/analytics/index.ts";
 
-const [file, name] = process.argv.slice(2);
+const [file, name, shutdownTimeoutMs] = process.argv.slice(2);
 const db = createAnalyticsDb(file);
-const telemetry = new TelemetryService(db, { flushIntervalMs: 20, shutdownTimeoutMs: 10_000 });
+const telemetry = new TelemetryService(db, {
+  flushIntervalMs: 20,
+  shutdownTimeoutMs: Number(shutdownTimeoutMs),
+});
 const input = { hasEnded: false };
 process.stdin.on("end", () => (input.hasEnded = true)).resume();
 
