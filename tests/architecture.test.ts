@@ -48,12 +48,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "errors.ts": ["bun:sqlite", "node:fs", "node:path"],
   "exit.ts": [],
   "file-identity.ts": ["node:fs"],
-  "file-watch.ts": [
-    "./canonical-path.ts",
-    "./file-identity.ts",
-    "./log-owner.ts",
-    "./write-ahead-log.ts",
-  ],
+  "file-watch.ts": ["./file-identity.ts", "./log-owner.ts", "./write-ahead-log.ts"],
   "file-writer.ts": [
     "./busy.ts",
     "./connection.ts",

@@ -40,6 +40,13 @@ export const BUSY_WAIT_MS = 300;
 const { sequence: _sequence, ...CALL_COLUMNS } = getTableColumns(toolCalls);
 const DEFINITION_COLUMNS = getTableColumns(toolDefinitions);
 const HEALTH_COLUMNS = getTableColumns(recorderHealth);
+/** What is said of a call after its outcome. */
+const DETAILS = [
+  toolCalls.errorType,
+  toolCalls.inputBytes,
+  toolCalls.outputBytes,
+  toolCalls.definitionHash,
+].map(({ name }) => name);
 /** A session begins open. */
 const { endedAt: _endedAt, endReason: _endReason, ...SESSION_COLUMNS } = getTableColumns(sessions);
 /** What a call tells of its session: all but the attributes, which are the call's own. */
@@ -238,9 +245,10 @@ type Statements = ReturnType<typeof prepareStatements>;
 /** The few sentences this writer says to SQLite. Parameters are the names of the row's fields. */
 function prepareStatements(client: Database) {
   const insertCall = client.prepare<unknown, [ToolCallRow]>(
-    // A call in flight is abandoned until its end says otherwise.
-    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set
-       ${setAll(CALL_COLUMNS)} where status = 'abandoned' and excluded.status <> 'abandoned'`,
+    // A call in flight is abandoned until its end says otherwise. Its outcome may be journalled before its details.
+    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set ${fillAll(CALL_COLUMNS)}
+       where status = 'abandoned' and excluded.status <> 'abandoned'
+          or status = excluded.status and (${DETAILS.map((name) => `${name} is null and excluded.${name} is not null`).join(" or ")})`,
   );
   // A start may be written again after the end that followed it: by recovery, or by a worker that a dying
   // process outruns. Only one that was told after the end opens the session again.
@@ -287,6 +295,13 @@ function prepareStatements(client: Database) {
     endRecorder,
     keepHealth,
   };
+}
+
+/** Each column as the refused row has it; what that does not say stays. */
+function fillAll(columns: Record<string, SQLiteColumn>): string {
+  return Object.values(columns)
+    .map(({ name }) => `${name} = coalesce(excluded.${name}, ${name})`)
+    .join(", ");
 }
 
 /** Each column as the refused row has it. */

@@ -88,6 +88,32 @@ describe("Writer.write", () => {
     expect(stored(store.db)).toEqual(once);
   });
 
+  test("knows the most that was said of a call, in whatever order its outcome and its details come again", () => {
+    using store = open();
+    const started = call({ id: "c", status: "abandoned", durationMs: 0, outputBytes: null });
+    const ended = call({
+      id: "c",
+      status: "error",
+      durationMs: 5,
+      errorType: "tool_error",
+      outputBytes: null,
+    });
+    const whole = call({
+      id: "c",
+      status: "error",
+      durationMs: 5,
+      errorType: "tool_error",
+      outputBytes: 12,
+      inputBytes: 3,
+    });
+    for (const record of [started, ended, whole, ended, started]) store.writer.commit([record]);
+    expect(
+      store.db.$client
+        .query("select status, duration_ms, error_type, output_bytes, input_bytes from tool_calls")
+        .values(),
+    ).toEqual([["error", 5, "tool_error", 12, 3]]);
+  });
+
   test("goes on after a batch that failed", async () => {
     using store = open();
     store.db.$client.run("alter table tool_calls rename to away");
