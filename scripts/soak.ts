@@ -18,6 +18,8 @@ const RUNS = {
   journal: { rounds: 700, tests: ["packages/core/tests/integration/journal-history.test.ts"] },
   /** Locks of up to a minute, and twelve recorders that start together on a new file. */
   "busy-start": { rounds: 20, tests: ["packages/core/tests/integration/busy-start.test.ts"] },
+  /** Eight processes that open one new file at once. */
+  "open-together": { rounds: 50, tests: ["packages/core/tests/integration/open-together.test.ts"] },
   /** Exchanges over stdio, with and without the recorder. */
   exchanges: { rounds: 1_000, tests: ["packages/cli/tests/integration/record-model.test.ts"] },
   /** Requests, paths and bodies through the HTTP recorder. */

@@ -389,6 +389,6 @@ test("any calls that are exported and imported elsewhere are the same rows, howe
         expect(await rowsOf(to)).toEqual(await rowsOf(from));
       }
     }),
-    { numRuns: 25 * Number(process.env["TOOLMETER_ROUNDS"] ?? 1) },
+    { numRuns: 8 * Number(process.env["TOOLMETER_ROUNDS"] ?? 1) },
   );
 }, 600_000);

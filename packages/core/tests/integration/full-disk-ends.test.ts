@@ -9,7 +9,7 @@ import type { Plan } from "./programs/fill-disk.ts";
 
 const PROGRAM = join(import.meta.dir, "programs/fill-disk.ts");
 
-/** More in the long run: `TOOLMETER_ROUNDS=50 bun test full-disk`. */
+/** More in the long run: `bun run soak full-disk`. */
 const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 2);
 
 // Room for every plan, three times over: as journal, write-ahead log and database.

@@ -9,8 +9,8 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const RECORDER = "01990000-0000-7000-8000-000000000000";
 
-/** More in the long run: `TOOLMETER_ROUNDS=1000 bun test journal-history`. */
-const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 60);
+/** More in the long run: `bun run soak journal`. */
+const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 25);
 
 const length = fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 400_000 }));
 /** Which of the calls in flight. */

@@ -8,7 +8,8 @@ import { encodeCall } from "../../src/analytics/record.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROCESSES = 8;
-const ROUNDS = 50;
+/** More in the long run: `bun run soak open-together`. */
+const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 25);
 const DEAD_RECORDERS = 2;
 
 test(`${PROCESSES} processes open one new file with the journals of dead ones at once, ${ROUNDS} times, and none fails`, async () => {

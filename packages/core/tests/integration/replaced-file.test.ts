@@ -324,7 +324,7 @@ describe("another program's database", () => {
 });
 
 describe("a process that opens the file", () => {
-  const KILLED: readonly Replacement[] = REPLACEMENTS.filter(({ name }) => !name.includes("link"));
+  const KILLED = REPLACEMENTS.filter(({ link }) => !link).slice(0, ROUNDS > 1 ? undefined : 2);
   test.each(KILLED)(
     "after its recorders were killed and $name finds all of it",
     async ({ replace, before, isBackup }) => {
