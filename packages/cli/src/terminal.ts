@@ -32,9 +32,8 @@ export class ReaderLeft extends Error {}
  *
  * To load `process.stdout` takes longer than most answers: it is asked for the width of a terminal alone.
  */
-export function processTerminal(): Terminal {
+export function processTerminal(write = standardOutput()): Terminal {
   const isInteractive = isatty(1);
-  const write = standardOutput();
   const columns =
     Number(process.env["COLUMNS"]) || (isInteractive ? process.stdout.columns : PIPE_COLUMNS);
   return {

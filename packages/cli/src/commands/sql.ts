@@ -1,6 +1,7 @@
 import type { AskOptions } from "../ask.ts";
 import { CommandError, EXIT } from "../errors.ts";
 import { SQL_PROGRAM } from "../own-command.ts";
+import { readStatement } from "../sql/input.ts";
 import type { SqlQuestion, SqlReply, ToSqlThread } from "../sql.worker.ts";
 import type { Terminal } from "../terminal.ts";
 import { localZone, parseDuration, parseZone } from "../time.ts";
@@ -22,9 +23,6 @@ const MAX_GROWTH = 180_000_000;
 /** Between two looks at the memory, in milliseconds. A look costs 15 µs; in that time SQLite takes some 5 MB at most. */
 const WATCH_MS = 2;
 
-/** Longest statement, in characters. */
-const MAX_STATEMENT = 1_000_000;
-
 /**
  * Asks the file in SQL, and returns the exit code.
  *
@@ -35,7 +33,7 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
   const { limit, format, json, color, db, quiet, tz } = options;
   const timeoutMs = parseDuration(options.timeout);
   const zone = tz === undefined ? localZone() : parseZone(tz);
-  const text = query === "-" ? await readStatement() : query;
+  const text = query === "-" ? await readStatement(Bun.stdin.stream()) : query;
   await ask(
     {
       text,
@@ -47,20 +45,6 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
     terminal,
   );
   return EXIT.ok;
-}
-
-async function readStatement(): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of Bun.stdin.stream()) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_STATEMENT) {
-      throw new CommandError(
-        `Expected a statement of at most ${MAX_STATEMENT} characters, but standard input has more.`,
-      );
-    }
-  }
-  return text;
 }
 
 async function ask(question: SqlQuestion, timeoutMs: number, terminal: Terminal): Promise<void> {

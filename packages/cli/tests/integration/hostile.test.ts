@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { run } from "../../src/run.ts";
 import { HOSTILE, hostileFile } from "../support/hostile.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { command } from "../support/command.ts";
 import { memoryTerminal, toolmeter } from "../support/toolmeter.ts";
 
 // A safety net: many commands are run, two of them with processes of their own.
@@ -181,7 +182,6 @@ describe("beside the answers", () => {
     ["a shell", ["completion", HOSTILE]],
     ["a URL", ["record", "--http", HOSTILE]],
     ["an address", ["record", "--http", "http://localhost:1/mcp", "--listen", HOSTILE]],
-    ["a program", ["record", "--", HOSTILE]],
     ["a file to import", ["import", HOSTILE]],
     ["a file to merge", ["merge", HOSTILE]],
     ["a statement", ["sql", HOSTILE]],
@@ -191,6 +191,12 @@ describe("beside the answers", () => {
     const { code, out, err } = await toolmeter(words, { hasColor: true });
     expectHarmless(words, out.replaceAll(OWN_COLOURS, ""), err);
     expect(code).toBeOneOf([0, 1, 2, 126, 127]);
+  });
+
+  test("a program that is not there", async () => {
+    const { code, out, err } = await command(["record", "--", HOSTILE.replaceAll("\0", "")]);
+    expectHarmless(["record"], out, err);
+    expect(code).toBeOneOf([126, 127]);
   });
 
   test("names of servers in a client's configuration", async () => {

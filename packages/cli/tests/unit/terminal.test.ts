@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import { guarded, processTerminal } from "../../src/terminal.ts";
+import { CommandError } from "../../src/errors.ts";
+import { ReaderLeft, guarded, processTerminal } from "../../src/terminal.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
 
 const NAMES = ["COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"] as const;
@@ -45,6 +46,20 @@ describe("the process's terminal", () => {
   test("resolves when data is taken", async () => {
     expect(await terminalWith({}).out("")).toBeUndefined();
   });
+});
+
+test.each([
+  ["EPIPE", ReaderLeft, ""],
+  ["ENOSPC", CommandError, "Expected to write to standard output, but the disk is full (ENOSPC)."],
+  ["ODD", Error, "ODD"],
+])("data that cannot be written because of %s", async (code, kind, message) => {
+  const terminal = processTerminal(() => Promise.reject(Object.assign(new Error(code), { code })));
+  const failure = await terminal.out("data").then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(failure).toBeInstanceOf(kind);
+  expect(String(failure)).toContain(message);
 });
 
 test.each([

@@ -14,6 +14,7 @@ import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
 import { separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
+import { hasMoved } from "./write-ahead-log.ts";
 
 /** The path of a database without a file. */
 export const MEMORY = ":memory:";
@@ -53,8 +54,7 @@ export function openConnection(
   timeoutMs: number,
   warn: (message: string) => void = () => undefined,
 ): Connection {
-  if (file !== MEMORY) separateForeignLog(file, warn);
-  const client = openFile(file);
+  const client = openWithItsLog(file, warn);
   try {
     return { client, journalMode: prepare(client, file, performance.now() + timeoutMs) };
   } catch (error) {
@@ -104,6 +104,17 @@ function openToIdentify(file: string): Database {
     `${pathToFileURL(file).href}?mode=ro${hasLog ? "" : "&immutable=1"}`,
     SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
   );
+}
+
+/** Opens the file, and again if the name got another file meanwhile: SQLite opens the log by its name later. */
+function openWithItsLog(file: string, warn: (message: string) => void): Database {
+  if (file === MEMORY) return openFile(file);
+  for (;;) {
+    separateForeignLog(file, warn);
+    const client = openFile(file);
+    if (!hasMoved(client)) return client;
+    client.close(true);
+  }
 }
 
 function openFile(file: string): Database {
@@ -183,5 +194,7 @@ function prepare(client: Database, file: string, deadline: number): string {
   // After identifying: another program's file keeps its journal mode.
   const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
   for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
+  // SQLite opens the log at the first read. Later, its name may belong to another file's log.
+  client.query("pragma schema_version").values();
   return String(journalMode);
 }

@@ -5,6 +5,7 @@ import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { type Connection, MEMORY, openConnection } from "./connection.ts";
 import { databasePath, isDisabled } from "./environment.ts";
 import { isDamage, toAnalyticsError } from "./errors.ts";
+import { separateForeignLog } from "./log-owner.ts";
 import { type Logger, containLogger, stderrLogger } from "./logger.ts";
 import { type Recovery, recover } from "./recovery.ts";
 import { setDamagedAside } from "./repair.ts";
@@ -57,7 +58,7 @@ export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {
     const connection = openSound(file, timeoutMs, logger);
     const recovery =
       file === MEMORY ? NOTHING_RECOVERED : recover(file, connection, logger, timeoutMs);
-    return toAnalyticsDb(connection, file, recovery);
+    return toAnalyticsDb(connection, file, recovery, (message) => void logger.warn(message));
   } catch (error) {
     throw toAnalyticsError(error, file);
   }
@@ -90,8 +91,13 @@ function toAnalyticsDb(
   { client, journalMode }: Connection,
   path: string,
   recovery: Recovery,
+  warn: (message: string) => void,
 ): AnalyticsDb {
-  const close = () => closeWithLog(client);
+  const close = () => {
+    // SQLite applies the log when the last connection closes, also to a file that was overwritten.
+    if (path !== MEMORY) separateForeignLog(path, warn);
+    closeWithLog(client);
+  };
   return Object.assign(drizzle({ client, schema }), {
     path,
     journalMode,

@@ -54,6 +54,12 @@ export class FileWatch {
     return database && identityOf(database);
   }
 
+  /** Size and time of the last change of the database file, as of the last look. */
+  get content(): string | undefined {
+    const { database } = this.#last;
+    return database && contentOf(database);
+  }
+
   /** Length of the log file in bytes, as of the last look. */
   get logBytes(): number {
     return Number(this.#last.log?.size ?? 0);
@@ -108,8 +114,11 @@ function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): b
   return (one && identityOf(one)) === (other && identityOf(other));
 }
 
-/** Whether the log has as many pages in the database as before and did not start over, or cannot be read any more. */
+/** Whether nothing came from the log into the database between two looks, or the log cannot be read any more. */
 function lacksCheckpoint(before: LogState | undefined, now: LogState | undefined): boolean {
   if (!before) return false;
-  return !now || (now.backfilled === before.backfilled && now.pages >= before.pages);
+  if (!now) return true;
+  if (now.backfilled === before.backfilled && now.pages >= before.pages) return true;
+  // A log that is in the database whole starts over at the next commit, without a checkpoint.
+  return before.pages === before.backfilled && now.backfilled === 0;
 }

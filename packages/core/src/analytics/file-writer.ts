@@ -112,8 +112,7 @@ export class FileWriter implements RecordWriter {
     const begunAt = performance.now();
     try {
       const opened = (this.#opened ??= this.#open());
-      const rejections = opened.writer.commit(batch);
-      if (this.#findChange(opened) !== undefined) throw this.#replaced();
+      const rejections = this.#commitWhole(opened, batch);
       if (opened.watch.pagesToCheckpoint >= CHECKPOINT_PAGES) this.checkpoint("passive");
       this.#cost = {
         commitMs: performance.now() - begunAt,
@@ -130,6 +129,16 @@ export class FileWriter implements RecordWriter {
       // If it is not set aside, something still writes to it, or another process takes care of it.
       if (isDamage(error) && !this.#setAside(error)) throw this.#replaced();
       throw error;
+    }
+  }
+
+  /** If the database file changed meanwhile, its log may have been emptied, too: the batch is written again. */
+  #commitWhole(opened: Opened, batch: readonly TelemetryRecord[]): readonly RecordRejection[] {
+    for (;;) {
+      const { content } = opened.watch;
+      const rejections = opened.writer.commit(batch);
+      if (this.#findChange(opened) !== undefined) throw this.#replaced();
+      if (opened.watch.content === content) return rejections;
     }
   }
 
