@@ -271,7 +271,7 @@ const NUMBERS = [1.7e308, Number.POSITIVE_INFINITY, -1e300, -5, 0, 2 ** 53, 2n *
 test.each(NUMBERS)("where every number is %p, every command answers in short", async (number) => {
   const path = hostileFile(directory.file(`number-${NUMBERS.indexOf(number)}.db`), number);
   // `sql` shows what is stored.
-  for (const words of QUESTIONS.filter(([command]) => command !== "sql")) {
+  for (const words of QUESTIONS.filter(([name]) => name !== "sql")) {
     for (const format of ["table", "csv"]) {
       const { code, out, err } = await toolmeter([...words, "--db", path, "--format", format]);
       expect({ words, err }).toEqual({ words, err: "" });
