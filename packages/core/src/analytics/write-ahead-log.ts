@@ -201,7 +201,8 @@ function emptyLog(client: Database, file: string, wasEmpty: boolean): boolean {
     writeSync(index, new Uint8Array(INDEX_HEADER_BYTES), 0, INDEX_HEADER_BYTES, 0);
     return true;
   } finally {
-    if (client.inTransaction) client.run("rollback");
+    // Nothing was written. To roll back, SQLite would walk through the index, of which nothing is left.
+    if (client.inTransaction) client.run("commit");
   }
 }
 

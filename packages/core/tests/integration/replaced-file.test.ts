@@ -323,6 +323,56 @@ describe("another program's database", () => {
   );
 });
 
+describe("a log whose index has several pages", () => {
+  /** Frames that two pages of the index tell of (https://sqlite.org/walformat.html#the_wal_index_file_format). */
+  const INDEX_FRAMES = 4_062 + 4_096;
+  const FRAME_BYTES = 24 + 4_096;
+
+  test("is emptied under a recorder that goes on", async () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    const { exitCode, stdout, stderr } = await run([
+      process.execPath,
+      "-e",
+      `
+      import { statSync } from "node:fs";
+      import { createAnalyticsDb } from ${specifier("database")};
+      import { TelemetryService } from ${specifier("telemetry")};
+      const [file, backup] = process.argv.slice(1);
+      const db = createAnalyticsDb(file);
+      const telemetry = new TelemetryService(db, { capturePayloads: true, maxPayloadLength: 1e6 });
+      const record = async (requestId) => {
+        telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId, result: "x".repeat(900_000) });
+        while ((await telemetry.flush()).outcome !== "written") await Bun.sleep(10);
+      };
+      await record("first");
+      const read = () => {
+        if (db.$client.inTransaction) db.$client.run("commit");
+        db.$client.run("begin");
+        db.$client.query("select count(*) from tool_calls").values();
+      };
+      read();
+      while (statSync(file + "-wal").size < ${(INDEX_FRAMES + 500) * FRAME_BYTES}) await record("more");
+      // The idle recorder moves the log into the database, and the reader keeps it from starting over.
+      read();
+      await Bun.sleep(1_500);
+      Bun.spawnSync(["cp", backup, file]);
+      await record("after");
+      db.$client.run("rollback");
+      await telemetry.shutdown();
+      console.log(db.$client.query("select count(*) from tool_calls").values().join());
+      db.close();`,
+      file,
+      BACKUP,
+    ]);
+    expect({ exitCode, count: stdout.trim(), crash: stderr.includes("panic") }).toEqual({
+      exitCode: 0,
+      count: String(BACKUP_CALLS + 1),
+      crash: false,
+    });
+  });
+});
+
 describe("a process that opens the file", () => {
   const KILLED: readonly Replacement[] = REPLACEMENTS.filter(({ name }) => !name.includes("link"));
   test.each(KILLED)(
