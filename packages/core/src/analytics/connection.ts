@@ -6,6 +6,7 @@ import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError } from "./errors.ts";
 import { separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
+import { hasMoved } from "./write-ahead-log.ts";
 
 /** The path of a database without a file. */
 export const MEMORY = ":memory:";
@@ -45,13 +46,30 @@ export function openConnection(
   timeoutMs: number,
   warn: (message: string) => void = () => undefined,
 ): Connection {
-  if (file !== MEMORY) separateForeignLog(file, warn);
-  const client = openFile(file);
+  const deadline = performance.now() + timeoutMs;
+  const client = whileBusySync(deadline, () => openWithItsLog(file, warn));
   try {
-    return { client, journalMode: prepare(client, file, performance.now() + timeoutMs) };
+    return { client, journalMode: prepare(client, file, deadline) };
   } catch (error) {
     client.close(true);
     throw error;
+  }
+}
+
+/** SQLite opens the log at the first read: until then, the file of that name may become another one. */
+function openWithItsLog(file: string, warn: (message: string) => void): Database {
+  if (file === MEMORY) return openFile(file);
+  for (;;) {
+    separateForeignLog(file, warn);
+    const client = openFile(file);
+    try {
+      separateForeignLog(file, warn);
+      if (!hasMoved(client)) return client;
+    } catch (error) {
+      client.close(true);
+      throw error;
+    }
+    client.close(true);
   }
 }
 
@@ -123,5 +141,7 @@ function prepare(client: Database, file: string, deadline: number): string {
   // After identifying: another program's file keeps its journal mode.
   const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
   for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
+  // SQLite opens the log at the first read, by its name. Later, that name may belong to another file's log.
+  client.query("pragma schema_version").values();
   return String(journalMode);
 }

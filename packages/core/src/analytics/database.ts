@@ -9,6 +9,7 @@ import { type Logger, containLogger, stderrLogger } from "./logger.ts";
 import { type Recovery, recover } from "./recovery.ts";
 import { setDamagedAside } from "./repair.ts";
 import * as schema from "./schema.ts";
+import { settleSync } from "./settle.ts";
 import { closeWithLog } from "./write-ahead-log.ts";
 
 export interface AnalyticsDbOptions {
@@ -75,7 +76,7 @@ function openSound(file: string, timeoutMs: number, logger: Logger): Connection 
     return openConnection(file, timeoutMs, warn);
   } catch (error) {
     // A file that is no database at all may be anything: it is left where it is.
-    if (!isDamage(error, "corrupt")) throw error;
+    if (!isDamage(error, "corrupt") || !settleSync(file)) throw error;
     const aside = setDamagedAside(file);
     if (aside === undefined) throw error;
     warn(

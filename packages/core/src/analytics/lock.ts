@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync, rmSync } from "node:fs";
 import { isBusy } from "./errors.ts";
+import { hasMoved } from "./write-ahead-log.ts";
 
 /**
  * A lock that says whether its holder lives. The operating system lets go of it the moment the process
@@ -26,6 +27,11 @@ export class FileLock {
       // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
       client.run("pragma journal_mode = memory");
       client.run("begin exclusive");
+      // Its last holder removed the file after we had opened it: the next one makes another.
+      if (hasMoved(client)) {
+        client.close(true);
+        return undefined;
+      }
       return new FileLock(client);
     } catch (error) {
       client.close(true);
@@ -38,10 +44,10 @@ export class FileLock {
     this.#client.close(true);
   }
 
-  /** Releases the lock and removes its file, which nobody may want to hold again. */
+  /** Releases the lock and removes its file; the next holder makes it again. */
   remove(): void {
     const { filename } = this.#client;
-    // Removed first: whoever opened the file meanwhile holds a lock on a file without a name.
+    // Removed first: once it is released, the name may be the next holder's.
     rmSync(filename, { force: true });
     this.release();
   }

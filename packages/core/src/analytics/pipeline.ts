@@ -1,11 +1,14 @@
+import { mkdirSync } from "node:fs";
 import { Batcher, type BatcherObserver, type FlushResult } from "./batcher.ts";
+import { canonicalPath } from "./canonical-path.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { MEMORY } from "./connection.ts";
 import type { AnalyticsDb } from "./database.ts";
 import { errorMessage } from "./errors.ts";
 import { atExit } from "./exit.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
-import { Journal } from "./journal.ts";
+import { Journal, journalDirectory } from "./journal.ts";
+import { forgetLogOwner, noteLogOwner } from "./log-owner.ts";
 import { InlineWriter, type LineWriter, decodeAll } from "./line-writer.ts";
 import { WORKER_PROGRAM, WorkerWriter } from "./worker-writer.ts";
 import { type RecordWriter, Writer } from "./writer.ts";
@@ -49,6 +52,8 @@ export class Pipeline {
   readonly #journal: Journal | undefined;
   readonly #batcher: Batcher<string>;
   readonly #forgetExit: () => void;
+  /** Where the file was when its log was noted: a symbolic link may name another file since. */
+  #notedFile: string | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -56,6 +61,7 @@ export class Pipeline {
     const hasFile = writer === undefined && db.path !== MEMORY && config.enabled;
     this.#writer = this.#createWriter(hasFile);
     this.#journal = hasFile && config.journal ? this.#createJournal() : undefined;
+    if (hasFile) this.#noteLog();
     this.#batcher = new Batcher({
       write: (lines) => this.#write(lines),
       observer: {
@@ -116,10 +122,27 @@ export class Pipeline {
     for (const line of last) this.#journal?.append(line);
     const result = await keepAlive(this.#batcher.close(timeoutMs, last));
     await this.#writer.close(CLOSE_MS);
+    this.#forgetLog();
     this.#journal?.close();
     // Last: a process may end while it waits for this.
     this.#forgetExit();
     return result;
+  }
+
+  /** From now on the log is in use in this process: by the connection of the host. */
+  #noteLog(): void {
+    const { db, recorderId } = this.#options;
+    try {
+      mkdirSync(journalDirectory(db.path), { recursive: true, mode: 0o700 });
+      this.#notedFile = canonicalPath(db.path);
+      noteLogOwner(db.$client, this.#notedFile, recorderId);
+    } catch {
+      // Without a directory for it there is no note.
+    }
+  }
+
+  #forgetLog(): void {
+    if (this.#notedFile) forgetLogOwner(this.#notedFile, this.#options.recorderId);
   }
 
   #createWriter(hasFile: boolean): LineWriter {
@@ -170,6 +193,7 @@ export class Pipeline {
         writer.writeSync([...decodeAll(noted).records.keys()], EXIT_WAIT_MS);
         writer.close();
       }
+      this.#forgetLog();
       this.#journal?.remove();
     } catch (error) {
       if (this.#journal) {
