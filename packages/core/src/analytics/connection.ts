@@ -54,9 +54,10 @@ export function openConnection(
   timeoutMs: number,
   warn: (message: string) => void = () => undefined,
 ): Connection {
-  const client = openWithItsLog(file, warn);
+  const deadline = performance.now() + timeoutMs;
+  const client = whileBusySync(deadline, () => openWithItsLog(file, warn));
   try {
-    return { client, journalMode: prepare(client, file, performance.now() + timeoutMs) };
+    return { client, journalMode: prepare(client, file, deadline) };
   } catch (error) {
     client.close(true);
     throw error;
@@ -106,13 +107,19 @@ function openToIdentify(file: string): Database {
   );
 }
 
-/** Opens the file, and again if the name got another file meanwhile: SQLite opens the log by its name later. */
+/** SQLite opens the log at the first read: until then, the file of that name may become another one. */
 function openWithItsLog(file: string, warn: (message: string) => void): Database {
   if (file === MEMORY) return openFile(file);
   for (;;) {
     separateForeignLog(file, warn);
     const client = openFile(file);
-    if (!hasMoved(client)) return client;
+    try {
+      separateForeignLog(file, warn);
+      if (!hasMoved(client)) return client;
+    } catch (error) {
+      client.close(true);
+      throw error;
+    }
     client.close(true);
   }
 }
@@ -194,7 +201,7 @@ function prepare(client: Database, file: string, deadline: number): string {
   // After identifying: another program's file keeps its journal mode.
   const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
   for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
-  // SQLite opens the log at the first read. Later, its name may belong to another file's log.
+  // SQLite opens the log at the first read, by its name. Later, that name may belong to another file's log.
   client.query("pragma schema_version").values();
   return String(journalMode);
 }

@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
+import { whileBusySync } from "./busy.ts";
 import { type Connection, MEMORY, openConnection } from "./connection.ts";
 import { databasePath, isDisabled } from "./environment.ts";
 import { isDamage, toAnalyticsError } from "./errors.ts";
@@ -10,6 +11,7 @@ import { type Logger, containLogger, stderrLogger } from "./logger.ts";
 import { type Recovery, recover } from "./recovery.ts";
 import { setDamagedAside } from "./repair.ts";
 import * as schema from "./schema.ts";
+import { settleSync } from "./settle.ts";
 import { closeWithLog } from "./write-ahead-log.ts";
 
 export interface AnalyticsDbOptions {
@@ -35,6 +37,9 @@ export interface AnalyticsDb extends BunSQLiteDatabase<typeof schema>, Disposabl
   /** Closes the connection and releases the file. Safe to call twice. */
   close(): void;
 }
+
+/** Longest wait for another process that looks after the log when a database is closed, in milliseconds. */
+const CLOSE_WAIT_MS = 150;
 
 const NOTHING_RECOVERED: Recovery = { records: 0, recorders: 0, damaged: [] };
 
@@ -77,7 +82,7 @@ function openSound(file: string, timeoutMs: number, logger: Logger): Connection 
     return openConnection(file, timeoutMs, warn);
   } catch (error) {
     // A file that is no database at all may be anything: it is left where it is.
-    if (!isDamage(error, "corrupt")) throw error;
+    if (!isDamage(error, "corrupt") || !settleSync(file)) throw error;
     const aside = setDamagedAside(file);
     if (aside === undefined) throw error;
     warn(
@@ -94,8 +99,7 @@ function toAnalyticsDb(
   warn: (message: string) => void,
 ): AnalyticsDb {
   const close = () => {
-    // SQLite applies the log when the last connection closes, also to a file that was overwritten.
-    if (path !== MEMORY) separateForeignLog(path, warn);
+    if (path !== MEMORY) separateLog(path, warn);
     closeWithLog(client);
   };
   return Object.assign(drizzle({ client, schema }), {
@@ -105,4 +109,13 @@ function toAnalyticsDb(
     close,
     [Symbol.dispose]: close,
   });
+}
+
+/** SQLite applies the log when the last connection closes, also to a file that was overwritten meanwhile. */
+function separateLog(path: string, warn: (message: string) => void): void {
+  try {
+    whileBusySync(performance.now() + CLOSE_WAIT_MS, () => separateForeignLog(path, warn));
+  } catch {
+    // The process that is in the way takes care of it.
+  }
 }

@@ -137,6 +137,7 @@ export function primaryResultCode(error: unknown): number | undefined {
 
 /** Whether another connection holds the lock that was needed (`SQLITE_BUSY` and its kin): trying again helps. */
 export function isBusy(error: unknown): boolean {
+  if (analyticsErrorCode(error) === "locked") return true;
   const code = primaryResultCode(error);
   // 5 BUSY, 6 LOCKED, 15 PROTOCOL (a race of several processes starting WAL).
   return code === 5 || code === 6 || code === 15;

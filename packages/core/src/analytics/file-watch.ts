@@ -1,8 +1,18 @@
 import type { Database } from "bun:sqlite";
 import type { BigIntStats } from "node:fs";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
-import { isNotedContent, noteLogOwner } from "./log-owner.ts";
-import { type LogState, hasMoved, logState } from "./write-ahead-log.ts";
+import { newestNote, noteLogOwner, restoreLog, whileLogLocked } from "./log-owner.ts";
+import {
+  type LogState,
+  type NewestCall,
+  checkpoint,
+  findNewestAlone,
+  findNewestCall,
+  hasMoved,
+  holdsAlone,
+  logState,
+  syncLog,
+} from "./write-ahead-log.ts";
 
 /** What happened to the files under an open connection, behind SQLite's back. */
 export type FileChange =
@@ -10,22 +20,23 @@ export type FileChange =
   | "moved"
   /** The file is the same one, but something else than SQLite wrote to it, such as `cp backup.db analytics.db`. */
   | "overwritten"
-  /** The write-ahead log was removed. */
+  /** The write-ahead log or its index was removed, and could not get its name back. */
   | "log_removed";
 
 /** What a connection saw last. */
 interface Look {
   readonly database: BigIntStats | undefined;
   readonly log: BigIntStats | undefined;
+  readonly index: BigIntStats | undefined;
   readonly state: LogState | undefined;
 }
 
 /**
- * Sees whether the files under a connection are still the ones it opened. To look costs two `stat` and no lock.
+ * Sees whether the files under a connection are still the ones it opened. To look costs three `stat` and no lock.
  *
- * In WAL mode the database file changes only in checkpoints. A file that changed was overwritten if the log has no
- * trace of a checkpoint and no recorder noted one. SQLite before 3.51 does not tell how far the log is: there an
- * overwritten file goes unnoticed.
+ * In WAL mode the database file changes only in checkpoints. A file that changed was overwritten if no recorder noted a
+ * checkpoint, and the log has no trace of one by another program since the newest note. SQLite before 3.51 does not tell
+ * how far the log is: there an overwritten file goes unnoticed.
  */
 export class FileWatch {
   readonly #client: Database;
@@ -35,6 +46,9 @@ export class FileWatch {
   /** Where the file was when it was opened. */
   readonly file: string;
   #last: Look;
+  /** A call that is in the database file itself. */
+  #held: NewestCall | undefined;
+  #isOverwritten = false;
 
   constructor(client: Database, path: string, recorderId: string) {
     this.#client = client;
@@ -42,10 +56,15 @@ export class FileWatch {
     this.#recorderId = recorderId;
     this.file = fileOf(client);
     this.#last = this.#look();
+    this.#held = findNewestAlone(this.file);
     // The name, or a link of that name, may have got another file between opening and looking.
     const isOpened = !hasMoved(client) && isSame(statFile(this.file), this.#last.database);
-    if (isOpened) noteLogOwner(this.file, recorderId);
-    else this.#last = { ...this.#last, database: undefined };
+    if (!isOpened) this.#last = { ...this.#last, database: undefined };
+  }
+
+  /** Notes for others that the files belong together. */
+  note(): void {
+    noteLogOwner(this.#client, this.file, this.#recorderId);
   }
 
   /** Of the database file, as of the last look. */
@@ -54,7 +73,7 @@ export class FileWatch {
     return database && identityOf(database);
   }
 
-  /** Size and time of the last change of the database file, as of the last look. */
+  /** Of the database file, as of the last look: its size and when it was written last. */
   get content(): string | undefined {
     const { database } = this.#last;
     return database && contentOf(database);
@@ -76,30 +95,66 @@ export class FileWatch {
     return isSame(this.#last.log, statFile(`${this.file}-wal`));
   }
 
-  /** What happened since the last look. */
+  /**
+   * What happened since the last look.
+   * @throws AnalyticsError `locked` while another recorder moves the log into the database: try again.
+   */
   findChange(): FileChange | undefined {
+    const change = this.compare();
+    return change === "overwritten" ? whileLogLocked(this.file, () => this.compare()) : change;
+  }
+
+  /** The same without waiting for other recorders, whose checkpoint looks as if the file were overwritten. */
+  compare(): FileChange | undefined {
     const before = this.#last;
     const now = this.#look();
     if (!before.database || !isSame(before.database, now.database)) return "moved";
-    if (before.log && !isSame(before.log, now.log)) return "log_removed";
     const isUntouched = contentOf(before.database) === (now.database && contentOf(now.database));
-    if (!isUntouched && lacksCheckpoint(before.state, now.state) && !isNotedContent(this.file))
-      return "overwritten";
-    this.#last = now;
-    if (!isUntouched || !before.log) noteLogOwner(this.file, this.#recorderId);
+    const hasNames =
+      !before.log || (isSame(before.log, now.log) && isSame(before.index, now.index));
+    const hasLog = hasNames || restoreLog(this.file, this.#recorderId);
+    if (this.#isOverwritten || (!isUntouched && !this.#isExplained(now))) return "overwritten";
+    if (!hasLog) return "log_removed";
+    this.#last = hasNames ? now : this.#look();
+    if (!isUntouched || !before.log) this.note();
     return undefined;
   }
 
   /** Accepts the files as they are now, after a checkpoint of this connection, and notes them for others. */
   accept(): void {
     this.#last = this.#look();
-    noteLogOwner(this.file, this.#recorderId);
+    this.note();
+  }
+
+  /**
+   * Moves the log into the database, as far as no reader is in the way, and makes sure that it is there: something else
+   * may overwrite the file at the same time. To be called while the log is locked.
+   */
+  checkpoint(mode: "passive" | "truncate"): FileChange | undefined {
+    if (this.#last.log) syncLog(this.file);
+    const change = this.compare();
+    if (change !== undefined) return change;
+    const newest = findNewestCall(this.#client).newestCall;
+    // A reader may keep the newest pages out, but nothing takes away what was there before.
+    const held = checkpoint(this.#client, mode) ? newest : this.#held;
+    this.#isOverwritten = held !== undefined && !holdsAlone(this.file, held);
+    if (this.#isOverwritten) return "overwritten";
+    this.#held = held;
+    this.accept();
+    return undefined;
+  }
+
+  #isExplained(now: Look): boolean {
+    const note = newestNote(this.file);
+    if (note && now.database && note.content === contentOf(now.database)) return true;
+    return !lacksCheckpoint(note ? note.state : this.#last.state, now.state);
   }
 
   #look(): Look {
     return {
       database: statFile(this.#path),
       log: statFile(`${this.file}-wal`),
+      index: statFile(`${this.file}-shm`),
       state: logState(this.#client),
     };
   }
@@ -114,7 +169,7 @@ function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): b
   return (one && identityOf(one)) === (other && identityOf(other));
 }
 
-/** Whether nothing came from the log into the database between two looks, or the log cannot be read any more. */
+/** Whether nothing of the log came into the database between two looks, or the log cannot be read any more. */
 function lacksCheckpoint(before: LogState | undefined, now: LogState | undefined): boolean {
   if (!before) return false;
   if (!now) return true;

@@ -1,26 +1,29 @@
 import type { Database } from "bun:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
 import { whileBusy, whileBusySync } from "./busy.ts";
 import { openConnection } from "./connection.ts";
 import { AnalyticsError, errorMessage, isBusy, isDamage, toAnalyticsError } from "./errors.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { type FileChange, FileWatch } from "./file-watch.ts";
-import { forgetLogOwner } from "./log-owner.ts";
+import { forgetLogOwner, whileLogLocked } from "./log-owner.ts";
 import type { TelemetryRecord } from "./record.ts";
 import { setDamagedAside } from "./repair.ts";
+import { settle } from "./settle.ts";
 import {
   CHECKPOINT_PAGES,
   checkpoint,
   logState,
   reconcile,
   removeLog,
+  removeEmptied,
   setLogAside,
 } from "./write-ahead-log.ts";
 import { BUSY_WAIT_MS, type RecordRejection, type RecordWriter, Writer } from "./writer.ts";
 
-/** How long a file must stay the same before it counts as whole, in milliseconds, and how often that is tried. */
-const SETTLE_MS = 100;
-const SETTLE_TRIES = 20;
+/** Longest wait for other recorders when a file is closed, in milliseconds. */
+const CLOSE_WAIT_MS = 150;
+
+/** How often a file is opened that changes meanwhile. */
+const OPEN_TRIES = 3;
 
 /** A connection of the writer's own, and its watch over the files. */
 interface Opened {
@@ -77,7 +80,11 @@ export class FileWriter implements RecordWriter {
     try {
       return await whileBusy(startedAt + BUSY_WAIT_MS, () => this.#commit(batch, startedAt));
     } catch (error) {
-      if (this.#change !== undefined && (await settle(this.#path))) this.#leave();
+      const isMisplaced = this.#change !== undefined || isDamage(error);
+      if (isMisplaced && (await settle(this.#path))) {
+        if (this.#change !== undefined) await this.#tryToLeave();
+        else this.#setAside(error);
+      }
       throw toAnalyticsError(error, this.#path);
     }
   }
@@ -90,22 +97,31 @@ export class FileWriter implements RecordWriter {
 
   /** Moves the log into the database, as far as nobody is in the way. Never waits, never throws. */
   checkpoint(mode: "passive" | "truncate"): void {
-    const opened = this.#opened;
     try {
-      if (!opened || this.#findChange(opened) !== undefined) return;
-      checkpoint(opened.client, mode);
-      opened.watch.accept();
+      this.#checkpoint(mode);
     } catch {
-      // The next one does it.
+      // The next one does it, or another recorder does it now.
     }
   }
 
   /** Closes the connection, the log emptied if nobody else has the file open. Safe to call twice. */
   close(): void {
-    this.checkpoint("truncate");
-    if (this.#change !== undefined) this.#leave();
+    try {
+      whileBusySync(performance.now() + CLOSE_WAIT_MS, () => {
+        this.#checkpoint("truncate");
+        if (this.#change !== undefined) this.#leave();
+      });
+    } catch {
+      // Whoever closes the file last empties the log.
+    }
     this.#drop();
     forgetLogOwner(this.#path, this.#recorderId);
+  }
+
+  #checkpoint(mode: "passive" | "truncate"): void {
+    const watch = this.#opened?.watch;
+    if (!watch) return;
+    this.#change = whileLogLocked(watch.file, () => watch.checkpoint(mode));
   }
 
   #commit(batch: readonly TelemetryRecord[], startedAt: number): readonly RecordRejection[] {
@@ -114,6 +130,7 @@ export class FileWriter implements RecordWriter {
       const opened = (this.#opened ??= this.#open());
       const rejections = this.#commitWhole(opened, batch);
       if (opened.watch.pagesToCheckpoint >= CHECKPOINT_PAGES) this.checkpoint("passive");
+      if (this.#change !== undefined) throw this.#replaced();
       this.#cost = {
         commitMs: performance.now() - begunAt,
         lockWaitMs: begunAt - startedAt,
@@ -126,13 +143,11 @@ export class FileWriter implements RecordWriter {
       if (this.#opened && this.#findChange(this.#opened) !== undefined) throw this.#replaced();
       // Whatever it was, a fresh connection sees what is there now.
       this.#drop();
-      // If it is not set aside, something still writes to it, or another process takes care of it.
-      if (isDamage(error) && !this.#setAside(error)) throw this.#replaced();
       throw error;
     }
   }
 
-  /** If the database file changed meanwhile, its log may have been emptied, too: the batch is written again. */
+  /** A log that others moved into the database meanwhile may also have been emptied: the batch is written again. */
   #commitWhole(opened: Opened, batch: readonly TelemetryRecord[]): readonly RecordRejection[] {
     for (;;) {
       const { content } = opened.watch;
@@ -142,14 +157,27 @@ export class FileWriter implements RecordWriter {
     }
   }
 
+  /** A file that changes while it is opened may have been overwritten: it is opened again. */
   #open(): Opened {
+    for (let triesLeft = OPEN_TRIES; ; triesLeft -= 1) {
+      const before = statFile(this.#path);
+      const opened = this.#tryOpen();
+      if (triesLeft === 1 || opened.watch.content === (before && contentOf(before))) {
+        opened.watch.note();
+        this.#identity = opened.watch.identity;
+        return opened;
+      }
+      opened.client.close(true);
+    }
+  }
+
+  #tryOpen(): Opened {
     const { client } = openConnection(this.#path, 0, this.#warn);
     // The writer itself makes the session's row of a call; to have SQLite look for it takes a tenth of the time.
     client.run("pragma foreign_keys = off");
     // A checkpoint must not write to a file that was overwritten since it was looked at last.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");
     const watch = new FileWatch(client, this.#path, this.#recorderId);
-    this.#identity = watch.identity;
     return { client, writer: new Writer(client, this.#path, this.#recorderId), watch };
   }
 
@@ -165,23 +193,42 @@ export class FileWriter implements RecordWriter {
     );
   }
 
-  /** Leaves a file that changed behind SQLite's back: it keeps what it had, and its log is nowhere else. */
-  #leave(): void {
-    const { client, watch } = this.#opened ?? {};
+  async #tryToLeave(): Promise<void> {
     try {
-      if (!client || !watch) return;
-      if (this.#change === "overwritten") this.#separateLog(watch);
-      else this.#finishLog(client, watch);
+      await whileBusy(performance.now() + BUSY_WAIT_MS, () => this.#leave());
+    } catch {
+      // The next look finds the same change.
+    }
+  }
+
+  /**
+   * Leaves a file that changed behind SQLite's back: it keeps what it had, and its log is nowhere else.
+   * @throws If another process is in the way: try again.
+   */
+  #leave(): void {
+    const opened = this.#opened;
+    if (!opened) return;
+    const { client, watch } = opened;
+    try {
+      whileLogLocked(watch.file, () => {
+        // Since the last look another recorder may have taken care of it, or the log may have lost its name.
+        this.#change = watch.compare();
+        if (this.#change === undefined) return;
+        if (this.#change === "overwritten" && !removeEmptied(watch.file)) this.#separateLog(watch);
+        else this.#finishLog(client, watch);
+      });
+      if (this.#change === undefined) return;
     } catch (error) {
-      // It is tried again: the next look finds the same change.
-      if (isBusy(error)) return;
+      if (isBusy(error)) throw error;
       this.#warn(`${this.#path} was replaced and could not be left whole: ${errorMessage(error)}.`);
     }
     this.#drop();
   }
 
-  #separateLog({ file }: FileWatch): void {
-    if (reconcile(file) !== "log_emptied") return;
+  #separateLog(watch: FileWatch): void {
+    const outcome = reconcile(watch.file);
+    watch.accept();
+    if (outcome !== "log_emptied") return;
     this.#warn(
       `Expected ${this.#path} to change only through SQLite, but something overwrote it, such as a backup that was copied there. It keeps its new content, and recording goes on in it.`,
     );
@@ -190,6 +237,7 @@ export class FileWriter implements RecordWriter {
   /** What the log holds belongs to the file that was opened, wherever that is now. */
   #finishLog(client: Database, watch: FileWatch): void {
     const isWhole = checkpoint(client, "passive");
+    forgetLogOwner(watch.file, this.#recorderId);
     let place = "has all that was written to it";
     if (watch.hasLog) {
       if (isWhole) removeLog(watch.file);
@@ -200,19 +248,19 @@ export class FileWriter implements RecordWriter {
     );
   }
 
-  #setAside(cause: unknown): boolean {
+  #setAside(cause: unknown): void {
     try {
       const found = statFile(this.#path);
       const isKnown = found !== undefined && identityOf(found) === this.#identity;
       const aside = setDamagedAside(this.#path, isKnown);
-      if (aside === undefined) return false;
+      if (aside === undefined) return;
       this.#warn(
         `Expected a sound database, but ${this.#path} is damaged (${errorMessage(cause)}). It is now ${aside}, with all its data; a new one is begun.`,
       );
     } catch (error) {
+      if (isBusy(error)) return;
       this.#warn(`${this.#path} is damaged and could not be moved aside: ${errorMessage(error)}.`);
     }
-    return true;
   }
 
   #drop(): void {
@@ -225,18 +273,4 @@ export class FileWriter implements RecordWriter {
       // A connection on a broken file may not close cleanly; it is not used again.
     }
   }
-}
-
-/** Waits until the file stays the same, as it does once a copy is complete. False if it still changes after 2 s. */
-async function settle(path: string): Promise<boolean> {
-  const look = () => {
-    const found = statFile(path);
-    return found && identityOf(found) + contentOf(found);
-  };
-  for (let left = SETTLE_TRIES; left > 0; left -= 1) {
-    const before = look();
-    await sleep(SETTLE_MS);
-    if (look() === before) return true;
-  }
-  return false;
 }

@@ -1,6 +1,7 @@
-import { Database, constants } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { chmodSync, existsSync, rmSync } from "node:fs";
 import { isBusy } from "./errors.ts";
+import { hasMoved } from "./write-ahead-log.ts";
 
 /** Pause between two tries to get a lock, in milliseconds. */
 const PAUSE_MS = 2;
@@ -33,7 +34,7 @@ export class FileLock {
         client.run("pragma journal_mode = memory");
         client.run("begin exclusive");
         // Removed by its last holder after we opened it: a lock on a file without a name keeps nobody out.
-        if (!isRemoved(client)) {
+        if (!hasMoved(client)) {
           chmodSync(path, 0o600);
           return new FileLock(client);
         }
@@ -66,7 +67,7 @@ export class FileLock {
 
   /** Whether the file lost its name: others then find no lock, and take its holder for dead. */
   get isRemoved(): boolean {
-    return isRemoved(this.#client);
+    return hasMoved(this.#client);
   }
 
   release(): void {
@@ -80,12 +81,4 @@ export class FileLock {
     if (!this.isRemoved) rmSync(filename, { force: true });
     this.release();
   }
-}
-
-/** Whether the file under a connection lost its name (https://sqlite.org/c3ref/c_fcntl_begin_atomic_write.html). */
-function isRemoved(client: Database): boolean {
-  // Bun asks for eight bytes; SQLite writes the first four.
-  const moved = new Int32Array(2);
-  client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
-  return moved[0] !== 0;
 }

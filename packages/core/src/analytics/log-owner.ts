@@ -1,44 +1,159 @@
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import type { Database } from "bun:sqlite";
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { canonicalPath } from "./canonical-path.ts";
+import { AnalyticsError } from "./errors.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { journalDirectory, lockName } from "./journal.ts";
-import { reconcile, setLogAside } from "./write-ahead-log.ts";
+import { FileLock } from "./lock.ts";
+import { settleSync } from "./settle.ts";
+import {
+  type LogState,
+  hasMoved,
+  logState,
+  reconcile,
+  removeEmptied,
+  setLogAside,
+} from "./write-ahead-log.ts";
 
 /**
  * Which database a write-ahead log belongs to. SQLite goes by the name: it applies the log beside a file to whatever
  * file has that name now, which makes a restored backup malformed. Each recorder therefore notes, beside its journal,
  * the file it writes to and the log of that file. Every process of ours compares the notes before it opens the file.
  */
-interface LogOwner {
+export interface LogOwner {
   readonly log: string;
   readonly database: string;
   /** Size and time of the last change. In WAL mode a database file changes only in checkpoints. */
   readonly content: string;
+  /** How far the log was. */
+  readonly state?: LogState | undefined;
+}
+
+interface Note extends LogOwner {
+  readonly notedAt: bigint;
+  readonly recorderId: string;
 }
 
 const SUFFIX = ".owner";
 
-/** Notes the owner of the log beside a file, for as long as the recorder's journal exists. Never throws. */
-export function noteLogOwner(file: string, recorderId: string): void {
+/** The log and its index. Processes that share a database must share both. */
+const LOG_SUFFIXES = ["-wal", "-shm"] as const;
+
+/**
+ * Notes the owner of the log beside a file, for as long as the recorder's journal exists. Never throws.
+ * @param client Has the file open: it notes nothing if the name has another file by now.
+ */
+export function noteLogOwner(client: Database, file: string, recorderId: string): void {
   const owner = findLogOwner(file);
-  if (!owner) return;
+  if (!owner || hasMoved(client)) return;
   try {
-    writeFileSync(notePath(file, recorderId), JSON.stringify(owner), { mode: 0o600 });
+    const note = JSON.stringify({ ...owner, state: logState(client) });
+    writeFileSync(notePath(file, recorderId), note, { mode: 0o600 });
+    for (const suffix of LOG_SUFFIXES) link(file, recorderId, suffix);
   } catch {
     // Without a note the log counts as the file's own, as it does for SQLite.
   }
 }
 
-/** Removes the note of a recorder that has closed the file or is dead. */
-export function forgetLogOwner(file: string, recorderId: string): void {
-  rmSync(notePath(file, recorderId), { force: true });
+/** Keeps a hard link beside the note, through which a removed log gets its name back. */
+function link(file: string, recorderId: string, suffix: string): void {
+  const name = canonicalPath(file) + suffix;
+  const kept = linkPath(file, recorderId, suffix);
+  if (!isSameFile(name, kept)) linkOver(name, kept);
 }
 
-/** Whether a recorder noted a checkpoint that left the file as it is now. */
-export function isNotedContent(file: string): boolean {
+/** Gives a file a second name, which another file may have now. */
+function linkOver(from: string, to: string): void {
+  const temporary = `${to}.${Bun.randomUUIDv7()}`;
+  linkSync(from, temporary);
+  renameSync(temporary, to);
+  // If both names are of one file by now, to rename does nothing.
+  rmSync(temporary, { force: true });
+}
+
+/**
+ * Gives the log and the index that a recorder has open their names back, if somebody removed them. The processes that
+ * have the database open then still share one log. Never throws.
+ * @returns False if there are no hard links, or another log with that name is in use.
+ */
+export function restoreLog(file: string, recorderId: string): boolean {
+  try {
+    const other = statFile(`${canonicalPath(file)}-wal`);
+    const kept = statFile(linkPath(file, recorderId, "-wal"));
+    if (!kept || (other && other.size > 0n && identityOf(other) !== identityOf(kept))) return false;
+    for (const suffix of LOG_SUFFIXES) {
+      const from = linkPath(file, recorderId, suffix);
+      const to = canonicalPath(file) + suffix;
+      if (!isSameFile(from, to)) linkOver(from, to);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [statFile(one), statFile(other)];
+  return a !== undefined && b !== undefined && identityOf(a) === identityOf(b);
+}
+
+/** Removes what is noted of a recorder that has closed the file or is dead. Never throws. */
+export function forgetLogOwner(file: string, recorderId: string): void {
+  const paths = LOG_SUFFIXES.map((suffix) => linkPath(file, recorderId, suffix));
+  for (const path of [...paths, notePath(file, recorderId)]) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // Without its lock, the next one who opens the file removes it.
+    }
+  }
+}
+
+/**
+ * Runs a step while no other recorder moves the log into the database, empties it or takes its name away. Each notes
+ * what it did before it lets go of the lock: under it, a database file that nobody noted was overwritten.
+ * @throws AnalyticsError `locked` if another one holds the lock: try again.
+ */
+export function whileLogLocked<T>(file: string, step: () => T): T {
+  const lock = acquireLogLock(file);
+  try {
+    return step();
+  } finally {
+    lock?.remove();
+  }
+}
+
+/** The lock, or none where its file cannot be made: then there are no notes either. */
+function acquireLogLock(file: string): FileLock | undefined {
+  try {
+    const lock = FileLock.tryAcquire(join(journalDirectory(file), "log.lock"));
+    if (lock) return lock;
+  } catch {
+    return undefined;
+  }
+  throw new AnalyticsError(
+    "locked",
+    file,
+    `Expected to look after the write-ahead log of ${file}, but another process does so. Try again.`,
+  );
+}
+
+/** The newest note about the log that a file has now. */
+export function newestNote(file: string): LogOwner | undefined {
   const found = findLogOwner(file);
-  return found !== undefined && isNoted(readNotes(file), found);
+  if (!found) return undefined;
+  return readNotes(file)
+    .filter(({ log, database }) => log === found.log && database === found.database)
+    .toSorted((a, b) => Number(b.notedAt - a.notedAt))[0];
 }
 
 /**
@@ -48,25 +163,61 @@ export function isNotedContent(file: string): boolean {
  */
 export function separateForeignLog(file: string, warn: (message: string) => void): void {
   const target = canonicalPath(file);
-  const log = statFile(`${target}-wal`);
-  if (!log) return;
-  const found = findLogOwner(file);
-  const notes = readNotes(file).filter((note) => note.log === identityOf(log));
-  const isForeign = notes.length > 0 && !notes.some(({ database }) => database === found?.database);
-  if (!found || isForeign) {
+  restoreLogOfLiving(target, readNotes(target));
+  if (judgeLog(target) === "emptied" && settleSync(target)) removeEmptied(target);
+  const verdict = judgeLog(target);
+  if (verdict === "own") return;
+  whileLogLocked(target, () => separate(target, judgeLog(target), warn));
+}
+
+function separate(target: string, verdict: Verdict, warn: (message: string) => void): void {
+  if (verdict === "foreign") {
     const aside = setLogAside(target);
     if (aside !== undefined)
       warn(`Found the write-ahead log of another file beside ${target}. The log is now ${aside}.`);
-  } else if (notes.length > 0 && log.size > 0n && !isNoted(notes, found)) {
-    if (reconcile(target) === "log_emptied")
-      warn(
-        `${target} was overwritten, so its old write-ahead log no longer belongs to it. The log was emptied; a copy is beside it.`,
-      );
+  } else if (verdict === "overwritten" && reconcile(target) === "log_emptied") {
+    warn(
+      `${target} was overwritten, so its old write-ahead log no longer belongs to it. The log was emptied; a copy is beside it.`,
+    );
   }
 }
 
-function isNoted(notes: readonly LogOwner[], { content }: LogOwner): boolean {
-  return notes.some((note) => note.content === content);
+/** The file's own log, another one's, or of what was in the file before. */
+type Verdict = "emptied" | "foreign" | "overwritten" | "own";
+
+/** What the notes say of the log beside a file. */
+function judgeLog(file: string): Verdict {
+  const log = statFile(`${file}-wal`);
+  if (!log) return "own";
+  const found = findLogOwner(file);
+  if (!found) return "foreign";
+  const notes = readNotes(file).filter((note) => note.log === identityOf(log));
+  if (notes.length === 0) return "own";
+  if (!notes.some(({ database }) => database === found.database)) return "foreign";
+  if (statFile(file)?.size === 0n) return "emptied";
+  return log.size > 0n && newestNote(file)?.content !== found.content ? "overwritten" : "own";
+}
+
+/** While a recorder lives, its log cannot have been removed by SQLite. */
+function restoreLogOfLiving(file: string, notes: readonly Note[]): void {
+  const database = statFile(file);
+  if (!database) return;
+  const ours = notes.filter((note) => note.database === identityOf(database));
+  const isComplete = ({ recorderId }: Note) =>
+    LOG_SUFFIXES.every((suffix) => isSameFile(linkPath(file, recorderId, suffix), file + suffix));
+  if (ours.length === 0 || ours.some(isComplete)) return;
+  const living = ours.find(({ recorderId }) => isAlive(file, recorderId));
+  if (living) restoreLog(file, living.recorderId);
+}
+
+function isAlive(file: string, recorderId: string): boolean {
+  try {
+    const lock = FileLock.tryAcquire(join(journalDirectory(file), lockName(recorderId)));
+    lock?.release();
+    return lock === undefined;
+  } catch {
+    return false;
+  }
 }
 
 function findLogOwner(file: string): LogOwner | undefined {
@@ -82,25 +233,39 @@ function findLogOwner(file: string): LogOwner | undefined {
 }
 
 /** The notes of all recorders; one whose recorder left nothing else is removed. */
-function readNotes(file: string): readonly LogOwner[] {
+function readNotes(file: string): readonly Note[] {
   const directory = journalDirectory(file);
-  if (!existsSync(directory)) return [];
-  const names = readdirSync(directory).filter((name) => name.endsWith(SUFFIX));
-  return names.flatMap((name) => {
+  return listNotes(directory).flatMap((name) => {
     const recorderId = name.slice(0, -SUFFIX.length);
-    if (existsSync(join(directory, lockName(recorderId)))) return readNote(join(directory, name));
+    if (existsSync(join(directory, lockName(recorderId)))) {
+      const path = join(directory, name);
+      const [owner, notedAt] = [readNote(path), statFile(path)?.mtimeNs];
+      return owner && notedAt !== undefined ? { ...owner, recorderId, notedAt } : [];
+    }
     forgetLogOwner(file, recorderId);
     return [];
   });
 }
 
-function readNote(path: string): LogOwner | readonly [] {
+function listNotes(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).filter((name) => name.endsWith(SUFFIX));
+  } catch {
+    return [];
+  }
+}
+
+function readNote(path: string): LogOwner | undefined {
   try {
     const note: LogOwner = JSON.parse(readFileSync(path, "utf8"));
     return note;
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+function linkPath(file: string, recorderId: string, suffix: string): string {
+  return join(journalDirectory(file), recorderId + suffix);
 }
 
 function notePath(file: string, recorderId: string): string {

@@ -1,5 +1,7 @@
+import { mkdirSync } from "node:fs";
 import { BackgroundRecovery } from "./background-recovery.ts";
 import { Batcher, type BatcherObserver, type FlushResult, type Rejection } from "./batcher.ts";
+import { canonicalPath } from "./canonical-path.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { MEMORY } from "./connection.ts";
 import type { Destination } from "./destination.ts";
@@ -7,8 +9,9 @@ import { analyticsErrorCode, errorMessage } from "./errors.ts";
 import { atExit } from "./exit.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
 import type { LastLine } from "./in-flight.ts";
-import { Journal } from "./journal.ts";
+import { Journal, journalDirectory } from "./journal.ts";
 import { InlineWriter, type LineWriter, decodeAll, toLines } from "./line-writer.ts";
+import { forgetLogOwner, noteLogOwner } from "./log-owner.ts";
 import { listRecorders } from "./segments.ts";
 import { WORKER_PROGRAM, WorkerWriter } from "./worker-writer.ts";
 import { type RecordWriter, Writer } from "./writer.ts";
@@ -61,6 +64,8 @@ export class Pipeline {
   readonly #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Accepted lines that this process writes no more. */
   #givenUp = 0;
+  /** Where the file was when its log was noted: a symbolic link may name another file since. */
+  #notedFile: string | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -68,6 +73,7 @@ export class Pipeline {
     const hasFile = writer === undefined && db.path !== MEMORY && config.enabled;
     this.#writer = this.#createWriter(hasFile);
     this.#journal = hasFile && config.journal ? this.#createJournal() : undefined;
+    if (hasFile) this.#noteLog();
     this.#batcher = new Batcher({
       write: (lines) => this.#write(lines),
       observer: {
@@ -152,10 +158,28 @@ export class Pipeline {
     await this.#writer.close(CLOSE_MS);
     // A write that failed because the writer was closed is given up first.
     await new Promise(setImmediate);
+    this.#forgetLog();
     this.#journal?.close();
     // Last: a process may end while it waits for this.
     this.#forgetExit();
     return result;
+  }
+
+  /** From now on the log is in use in this process: by the connection of the host. */
+  #noteLog(): void {
+    const { db, recorderId } = this.#options;
+    if (!db.$client) return;
+    try {
+      mkdirSync(journalDirectory(db.path), { recursive: true, mode: 0o700 });
+      this.#notedFile = canonicalPath(db.path);
+      noteLogOwner(db.$client, this.#notedFile, recorderId);
+    } catch {
+      // Without a directory for it there is no note.
+    }
+  }
+
+  #forgetLog(): void {
+    if (this.#notedFile) forgetLogOwner(this.#notedFile, this.#options.recorderId);
   }
 
   #createWriter(hasFile: boolean): LineWriter {
@@ -209,6 +233,7 @@ export class Pipeline {
     const startedAt = performance.now();
     try {
       const rejections = lines.length > 0 ? this.#writeNow(lines) : [];
+      this.#forgetLog();
       this.#journal?.remove();
       observer.written(lines, rejections, performance.now() - startedAt);
     } catch (error) {

@@ -1,8 +1,11 @@
 import { Database, constants } from "bun:sqlite";
 import {
+  closeSync,
   copyFileSync,
   existsSync,
+  fdatasyncSync,
   openSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -10,13 +13,17 @@ import {
   writeSync,
 } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { isBusy } from "./errors.ts";
+import { isBusy, primaryResultCode } from "./errors.ts";
+import { holdOpen } from "./file-identity.ts";
 
 /** A log that is longer than this, in pages, is moved into the database: SQLite's own default. */
 export const CHECKPOINT_PAGES = 1_000;
 
 /** Two copies of the header of the wal-index, and what checkpoints note there (https://sqlite.org/walformat.html). */
 const INDEX_HEADER_BYTES = 136;
+
+/** The header of the log. Its salts change each time the log starts over. */
+const LOG_HEADER_BYTES = 32;
 
 /** How far the log of a database in WAL mode is, in pages: all that it holds, and those in the database already. */
 export interface LogState {
@@ -59,6 +66,40 @@ export function checkpoint(client: Database, mode: "passive" | "truncate"): bool
   }
 }
 
+/** The newest call, by which a database is known: its sequence and id. */
+export type NewestCall = readonly (number | string)[];
+
+/** Has the system write the log to the disk, so that a checkpoint right after need not wait for it. */
+export function syncLog(file: string): void {
+  // SQLite takes no locks on the log itself: to close it drops none.
+  const descriptor = openSync(`${file}-wal`, "r+");
+  try {
+    fdatasyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The newest call in a file without its log; none if it cannot be read. Takes no locks. */
+export function findNewestAlone(file: string): NewestCall | undefined {
+  try {
+    using client = openAlone(file);
+    return findNewestCall(client).newestCall;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a file holds a call without its log. Takes no locks. */
+export function holdsAlone(file: string, call: NewestCall): boolean {
+  try {
+    using client = openAlone(file);
+    return hasCall(client, call);
+  } catch {
+    return false;
+  }
+}
+
 /** Whether the file under a connection was renamed, removed or replaced (SQLITE_FCNTL_HAS_MOVED). */
 export function hasMoved(client: Database): boolean {
   // Bun asks for eight bytes; SQLite writes the first four.
@@ -94,12 +135,23 @@ export function removeLog(file: string): void {
   for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
 }
 
+/**
+ * Removes a file that was cut to no bytes, so that a new one takes its name: SQLite would begin a new database in it,
+ * which the connections that have it open cannot follow. False if it has content.
+ */
+export function removeEmptied(file: string): boolean {
+  const isEmpty = statSync(file, { throwIfNoEntry: false })?.size === 0;
+  if (isEmpty) rmSync(file);
+  return isEmpty;
+}
+
 /** What became of the log of a file that something else than SQLite wrote to. */
 export type Reconciliation = "log_kept" | "log_emptied" | "damaged";
 
 /**
  * Finds out whether the log still belongs to the file, whose content may be another one, such as a backup that was
- * copied over it. If it does not, empties it and keeps a copy. Reads the whole file.
+ * copied over it. If it does not, empties it and keeps a copy; the file alone may then be "damaged". Reads the whole
+ * file.
  *
  * The log belongs to the file if the two make one sound database which has the newest call of the file alone. (That
  * they are sound together is not enough: the log may hold every page of a small database.)
@@ -109,27 +161,39 @@ export function reconcile(file: string): Reconciliation {
   // This connection has a cache of its own: pages that others have in theirs may be of the old content.
   const client = new Database(file, { readwrite: true, create: false });
   try {
+    const generation = readGeneration(file);
     const alone = readAlone(file);
-    const isEmpty = isLogEmpty(file);
-    if (!isEmpty && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
+    if (generation && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
       return "log_kept";
-    if (!alone.isSound) return "damaged";
-    return emptyLog(client, file, isEmpty) ? "log_emptied" : "log_kept";
+    if (!emptyLog(client, file, generation)) return "log_kept";
+    if (alone.isOurs) keepMode(file);
+    return alone.isSound ? "log_emptied" : "damaged";
   } finally {
     client.close(true);
   }
 }
 
-function isLogEmpty(file: string): boolean {
-  return !statSync(`${file}-wal`, { throwIfNoEntry: false })?.size;
+/** What tells a log from what it was before it started over; nothing if it is empty. Locks nothing. */
+function readGeneration(file: string): string | undefined {
+  if (!existsSync(`${file}-wal`)) return undefined;
+  // SQLite takes no locks on the log itself: to close it drops none.
+  const descriptor = openSync(`${file}-wal`, "r");
+  try {
+    const header = new Uint8Array(LOG_HEADER_BYTES);
+    return readSync(descriptor, header) < header.length ? undefined : header.toHex();
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Checks the whole database: tables against indexes too. */
 function isSound(client: Database): boolean {
   try {
     return client.query("pragma integrity_check(1)").values()[0]?.[0] === "ok";
-  } catch {
-    return false;
+  } catch (error) {
+    // Anything else, such as a lock, says nothing of the content.
+    if ([1, 11, 26].includes(primaryResultCode(error) ?? 0)) return false;
+    throw error;
   }
 }
 
@@ -137,24 +201,24 @@ function isSound(client: Database): boolean {
 interface Alone {
   readonly isSound: boolean;
   /** Sequence and id; none if there are no calls. */
-  readonly newestCall?: readonly (number | string)[] | undefined;
+  readonly newestCall?: NewestCall | undefined;
   /** Whether it has our tables. */
   readonly isOurs?: boolean;
 }
 
 /** Reads a file as it is, without its log and without locks. */
 function readAlone(file: string): Alone {
-  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
-  const flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
-  try {
-    using client = new Database(`${pathToFileURL(file).href}?mode=ro&immutable=1`, flags);
-    return isSound(client) ? { isSound: true, ...findNewestCall(client) } : { isSound: false };
-  } catch {
-    return { isSound: false };
-  }
+  using client = openAlone(file);
+  return isSound(client) ? { isSound: true, ...findNewestCall(client) } : { isSound: false };
 }
 
-function findNewestCall(client: Database): Pick<Alone, "isOurs" | "newestCall"> {
+function openAlone(file: string): Database {
+  const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
+  const flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  return new Database(`${pathToFileURL(file).href}?mode=ro&immutable=1`, flags);
+}
+
+export function findNewestCall(client: Database): Pick<Alone, "isOurs" | "newestCall"> {
   try {
     const newest = client.query<unknown, []>(
       "select sequence, id from tool_calls order by sequence desc limit 1",
@@ -173,36 +237,45 @@ function findNewestCall(client: Database): Pick<Alone, "isOurs" | "newestCall"> 
 function hasGrownFrom({ isOurs, newestCall }: Alone, client: Database): boolean {
   if (!isOurs) return false;
   if (!newestCall) return true;
+  return hasCall(client, newestCall);
+}
+
+function hasCall(client: Database, call: NewestCall): boolean {
   const find = client.query<unknown, (number | string)[]>(
     "select 1 from tool_calls where sequence = ? and id = ?",
   );
-  return find.values(...newestCall).length > 0;
+  return find.values(...call).length > 0;
 }
-
-/** Never closed: with any descriptor of the index that is closed, POSIX drops all locks of the process on it. */
-const heldOpen: number[] = [];
 
 /**
  * Empties the log in place: every connection of every process, ours or not, then goes on with what is in the file.
  * The next connection that looks at an index without a valid header makes it anew from the log, and each connection
  * forgets the pages it has in memory (https://sqlite.org/walformat.html#recovery).
- * @param wasEmpty Whether the log was empty. If it is not any more, it is of the new content, and stays.
+ * @param generation Of the log that does not belong to the file. Another one is of the new content, and stays.
  */
-function emptyLog(client: Database, file: string, wasEmpty: boolean): boolean {
+function emptyLog(client: Database, file: string, generation: string | undefined): boolean {
   const log = `${file}-wal`;
   if (!existsSync(log) || !existsSync(`${file}-shm`)) return false;
-  const index = openSync(`${file}-shm`, "r+");
-  heldOpen.push(index);
+  const index = holdOpen(`${file}-shm`, "r+");
   beginWriting(client);
   try {
-    if (wasEmpty && !isLogEmpty(file)) return false;
-    if (!wasEmpty) copyFileSync(log, `${file}.replaced-${timestamp()}-wal`);
+    if (readGeneration(file) !== generation) return false;
+    if (generation) copyFileSync(log, `${file}.replaced-${timestamp()}-wal`);
     truncateSync(log, 0);
     writeSync(index, new Uint8Array(INDEX_HEADER_BYTES), 0, INDEX_HEADER_BYTES, 0);
     return true;
   } finally {
-    if (client.inTransaction) client.run("rollback");
+    // Nothing was written. To roll back, SQLite would walk through the index, of which nothing is left.
+    if (client.inTransaction) client.run("commit");
   }
+}
+
+/**
+ * Other connections go on in WAL mode, so the file must say that it is in that mode: one that `VACUUM INTO` made does
+ * not (https://sqlite.org/fileformat.html#file_format_version_numbers).
+ */
+function keepMode(file: string): void {
+  writeSync(holdOpen(file, "r+"), new Uint8Array([2, 2]), 0, 2, 18);
 }
 
 /** Keeps other writers out, except where the content is none that SQLite could write to. */

@@ -1,6 +1,15 @@
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { copyFileSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../src/analytics/database.ts";
 import { Importer } from "../../src/analytics/importer.ts";
@@ -24,6 +33,7 @@ const silentLogger = { debug: noop, info: noop, warn: noop, error: noop };
 const material = temporaryDirectory();
 afterAll(() => material[Symbol.dispose]());
 const BACKUP = material.file("backup.db");
+const COMPACT_BACKUP = material.file("compact.db");
 const FOREIGN = material.file("foreign.db");
 makeBackup();
 makeForeign();
@@ -36,6 +46,7 @@ function makeBackup(): void {
     importer.toolCall({ id, toolName: "kept", startedAt: number, durationMs: 1, requestId: id });
   }
   importer.commit();
+  db.$client.run("vacuum into ?", [COMPACT_BACKUP]);
 }
 
 function makeForeign(): void {
@@ -85,6 +96,11 @@ class Recorders {
     while (!this.#children.every(({ heard }) => condition(heard.last + 1))) await Bun.sleep(2);
   }
 
+  /** Takes in what they said up to now: a call that was written before must not count as one from after. */
+  async hear(): Promise<void> {
+    await Bun.sleep(50);
+  }
+
   /** Kills them: their log stays, with what was not checkpointed. */
   async kill(): Promise<void> {
     for (const { child } of this.#children) child.kill("SIGKILL");
@@ -131,6 +147,36 @@ const REPLACEMENTS: readonly Replacement[] = [
     isBackup: true,
   },
   {
+    name: "a backup that VACUUM INTO made is copied over it",
+    replace: (file) => copyFileSync(COMPACT_BACKUP, file),
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "its log is deleted and a backup copied over it",
+    replace: (file) => {
+      for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+      copyFileSync(BACKUP, file);
+    },
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "a backup is copied over it and its log deleted",
+    replace: (file) => {
+      copyFileSync(BACKUP, file);
+      for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    },
+    before: [],
+    isBackup: true,
+  },
+  {
+    name: "it is cut to no bytes",
+    replace: (file) => truncateSync(file),
+    before: [],
+    isBackup: false,
+  },
+  {
     name: "it is deleted and a backup copied there",
     replace: (file) => {
       rmSync(file);
@@ -165,7 +211,9 @@ const REPLACEMENTS: readonly Replacement[] = [
   },
   {
     name: "its log is deleted",
-    replace: (file) => rmSync(`${file}-wal`, { force: true }),
+    replace: (file) => {
+      for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    },
     before: ["a.db"],
     isBackup: false,
   },
@@ -242,6 +290,7 @@ async function trial(
   await Bun.sleep(Math.random() * 200);
   const seenBefore = processes.next;
   replace(file);
+  await processes.hear();
   const seenAfter = processes.next;
   await processes.until((next) => next > Math.max(...seenAfter.values()) + 200);
   const messages = await processes.end();
@@ -264,7 +313,7 @@ async function trial(
     twice: 0,
     kept: isBackup ? BACKUP_CALLS : 0,
     integrity: [["ok"]],
-    messages: messages.filter((text) => text.includes("damaged")),
+    messages: messages.filter((text) => text.includes(".damaged-")),
   });
 }
 
@@ -279,6 +328,20 @@ describe("while processes record into a file,", () => {
     );
   }
 });
+
+test("processes that record into a file that nobody else touches take no checkpoint of another for an overwrite", async () => {
+  using directory = temporaryDirectory();
+  const file = directory.file("a.db");
+  createAnalyticsDb(file).close();
+  const processes = new Recorders(file, 3);
+  await processes.until((next) => next > 8_000 * ROUNDS);
+  const messages = await processes.end();
+  expect(messages).toEqual(["", "", ""]);
+  // Of those that end at the same moment, none may be the last one.
+  createAnalyticsDb(file).close();
+  expect(readdirSync(directory.path).toSorted()).toEqual(["a.db", "a.db.journal"]);
+  expect(readdirSync(`${file}.journal`)).toEqual([]);
+}, 600_000);
 
 const FOREIGN_REPLACEMENTS: readonly {
   readonly name: string;
@@ -306,6 +369,7 @@ describe("another program's database", () => {
         await processes.until((next) => next > 100);
         await Bun.sleep(Math.random() * 200);
         replace(file);
+        await processes.hear();
         const seenAfter = processes.next;
         await processes.until((next) => next > Math.max(...seenAfter.values()) + 200);
         await processes.end();
@@ -321,6 +385,144 @@ describe("another program's database", () => {
     },
     600_000,
   );
+});
+
+describe("a process that has the file open", () => {
+  const CALLS = "select count(*) from tool_calls";
+
+  /** A database with a recorder, as a host has it, and one call in it. */
+  async function host() {
+    const directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    const db = createAnalyticsDb(file);
+    const telemetry = new TelemetryService(db, { logger: silentLogger });
+    const record = async (requestId: string) => {
+      telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId });
+      while ((await telemetry.flush()).outcome !== "written") await Bun.sleep(10);
+    };
+    await record("before");
+    return {
+      directory,
+      file,
+      client: db.$client,
+      record,
+      end: async () => {
+        await telemetry.shutdown();
+        db.close();
+      },
+      [Symbol.dispose]: () => directory[Symbol.dispose](),
+    };
+  }
+
+  test("and made it, but never read from it, never takes the log of the next file for its own", () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    using ours = createAnalyticsDb(file);
+    for (const suffix of ["", "-wal", "-shm"]) renameSync(file + suffix, `${file}.moved${suffix}`);
+    using next = createAnalyticsDb(file);
+    const importer = new Importer(next);
+    importer.toolCall({ id: "next", toolName: "echo", startedAt: 1, durationMs: 1 });
+    importer.commit();
+    expect(ours.$client.query(CALLS).values()).toEqual([[0]]);
+    expect(next.$client.query(CALLS).values()).toEqual([[1]]);
+  });
+
+  test("finds that a backup was copied over it when its log was in the database whole", async () => {
+    using ours = await host();
+    ours.client.run("begin");
+    ours.client.query(CALLS).values();
+    // The reader keeps the log from starting over: it is all in the database, and not empty.
+    await Bun.sleep(1_500);
+    ours.client.run("commit");
+    expect(Bun.spawnSync(["cp", BACKUP, ours.file]).exitCode).toBe(0);
+    await ours.record("after");
+    await ours.end();
+    const { kept, integrity, ids } = look(ours.file);
+    expect({ kept, integrity, after: ids.has("after") }).toEqual({
+      kept: BACKUP_CALLS,
+      integrity: [["ok"]],
+      after: true,
+    });
+  });
+
+  test("writes nothing into a file of another kind that was copied over it", async () => {
+    using ours = await host();
+    const letter = "A letter, and no database at all.\n".repeat(4_000);
+    const source = ours.directory.file("letter");
+    writeFileSync(source, letter);
+    expect(Bun.spawnSync(["cp", source, ours.file]).exitCode).toBe(0);
+    await ours.record("after");
+    await ours.end();
+    expect(look(ours.file).ids).toEqual(new Set(["after"]));
+    const contents = readdirSync(ours.directory.path)
+      .filter((name) => /damaged-.*Z$/.test(name))
+      .map((name) => readFileSync(ours.directory.file(name), "utf8"));
+    expect(contents).toEqual([letter]);
+  });
+
+  test("leaves only the copy of the old log beside the file", async () => {
+    using ours = await host();
+    for (const suffix of ["-wal", "-shm"]) rmSync(ours.file + suffix);
+    expect(Bun.spawnSync(["cp", BACKUP, ours.file]).exitCode).toBe(0);
+    await ours.record("after");
+    await ours.end();
+    expect(readdirSync(ours.directory.path).toSorted()).toEqual([
+      "a.db",
+      "a.db.journal",
+      expect.stringMatching(/^a\.db\.replaced-.*-wal$/),
+    ]);
+    expect(readdirSync(`${ours.file}.journal`)).toEqual([]);
+  });
+});
+
+describe("a log whose index has several pages", () => {
+  /** Frames that two pages of the index tell of (https://sqlite.org/walformat.html#the_wal_index_file_format). */
+  const INDEX_FRAMES = 4_062 + 4_096;
+  const FRAME_BYTES = 24 + 4_096;
+
+  test("is emptied under a recorder that goes on", async () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    const { exitCode, stdout, stderr } = await run([
+      process.execPath,
+      "-e",
+      `
+      import { statSync } from "node:fs";
+      import { createAnalyticsDb } from ${specifier("database")};
+      import { TelemetryService } from ${specifier("telemetry")};
+      const [file, backup] = process.argv.slice(1);
+      const db = createAnalyticsDb(file);
+      const telemetry = new TelemetryService(db, { capturePayloads: true, maxPayloadLength: 1e6 });
+      const record = async (requestId) => {
+        telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId, result: "x".repeat(900_000) });
+        while ((await telemetry.flush()).outcome !== "written") await Bun.sleep(10);
+      };
+      await record("first");
+      const read = () => {
+        if (db.$client.inTransaction) db.$client.run("commit");
+        db.$client.run("begin");
+        db.$client.query("select count(*) from tool_calls").values();
+      };
+      read();
+      while (statSync(file + "-wal").size < ${(INDEX_FRAMES + 500) * FRAME_BYTES}) await record("more");
+      // The idle recorder moves the log into the database, and the reader keeps it from starting over.
+      read();
+      await Bun.sleep(1_500);
+      Bun.spawnSync(["cp", backup, file]);
+      await record("after");
+      db.$client.run("rollback");
+      await telemetry.shutdown();
+      console.log(db.$client.query("select count(*) from tool_calls").values().join());
+      db.close();`,
+      file,
+      BACKUP,
+    ]);
+    expect({ exitCode, count: stdout.trim(), crash: stderr.includes("panic") }).toEqual({
+      exitCode: 0,
+      count: String(BACKUP_CALLS + 1),
+      crash: false,
+    });
+  });
 });
 
 describe("a process that opens the file", () => {

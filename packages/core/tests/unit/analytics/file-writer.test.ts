@@ -187,6 +187,17 @@ describe("when the file is not the one it was, FileWriter writes the batch into 
     expect(toolsIn(store.file).filter((tool) => tool !== "kept")).toEqual(["after"]);
   });
 
+  test("overwritten by a backup that VACUUM INTO made, while somebody else has it open", async () => {
+    using store = await setUp();
+    const compact = store.directory.file("compact.db");
+    using backup = createAnalyticsDb(await makeBackup(store.directory.file("backup.db")));
+    backup.$client.run("vacuum into ?", [compact]);
+    using idle = createAnalyticsDb(store.file);
+    copy(compact, store.file);
+    expect(await writeUntilStored(store.writer, "after")).toHaveLength(1);
+    expect(idle.$client.query("select count(*) from tool_calls").values()).toEqual([[2_001]]);
+  });
+
   test("overwritten by a backup right before it is closed", async () => {
     using store = await setUp();
     copy(await makeBackup(store.directory.file("backup.db")), store.file);
