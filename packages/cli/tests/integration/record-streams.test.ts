@@ -1,5 +1,6 @@
 /** The ends of the recorder's streams: each side learns of the other's what it would learn without a recorder. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -14,8 +15,15 @@ const HANGS_MS = 120_000;
 
 let directory: ReturnType<typeof temporaryDirectory>;
 
+/** The recorder as one word without blanks, for shells. */
+let recorder: string;
+
 beforeEach(() => {
   directory = temporaryDirectory();
+  recorder = directory.file("recorder");
+  writeFileSync(recorder, `#!/bin/sh\nexec '${BUN}' '${TOOLMETER}' record -- "$@"\n`, {
+    mode: 0o700,
+  });
 });
 
 afterEach(() => directory[Symbol.dispose]());
@@ -25,7 +33,7 @@ function spawn(...words: readonly string[]) {
     cwd: directory.path,
     env: {
       ...process.env,
-      RECORD: `${BUN} ${TOOLMETER} record --`,
+      RECORD: recorder,
       TOOLMETER_DB: directory.file("a.db"),
     },
     stdin: "pipe",

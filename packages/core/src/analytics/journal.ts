@@ -30,7 +30,7 @@ const MAX_LINES_A_WRITE = 64;
 
 /** Looks after the files, per millisecond: the `stat` of one look takes as long as the write of one line. */
 const LOOKS_PER_MS = 1;
-const LOOKS_AT_ONCE = 8;
+const LOOKS_AT_ONCE = 64;
 
 /** A directory that changed this short a time ago may change again without a new time stamp, in milliseconds. */
 const TIME_STAMP_MS = 50;
