@@ -20,6 +20,11 @@ const RUNS = {
   "busy-start": { rounds: 20, tests: ["packages/core/tests/integration/busy-start.test.ts"] },
   /** Eight processes that open one new file at once. */
   "open-together": { rounds: 50, tests: ["packages/core/tests/integration/open-together.test.ts"] },
+  /** Calls of each of eight processes that record into one file. */
+  together: {
+    rounds: 10_000,
+    tests: ["packages/core/tests/integration/record-together.test.ts"],
+  },
   /** Exchanges over stdio, with and without the recorder. */
   exchanges: { rounds: 1_000, tests: ["packages/cli/tests/integration/record-model.test.ts"] },
   /** Requests, paths and bodies through the HTTP recorder. */

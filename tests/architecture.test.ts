@@ -51,6 +51,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "environment.ts": ["node:os", "node:path"],
   "errors.ts": ["bun:sqlite", "node:fs", "node:path"],
   "exit.ts": [],
+  "file-header.ts": ["./file-identity.ts", "./migrations.ts", "node:fs"],
   "file-identity.ts": ["node:fs"],
   "file-watch.ts": ["./file-identity.ts", "./log-owner.ts", "./write-ahead-log.ts"],
   "file-writer.ts": [
@@ -104,6 +105,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "log-owner.ts": [
     "./canonical-path.ts",
     "./errors.ts",
+    "./file-header.ts",
     "./file-identity.ts",
     "./journal.ts",
     "./lock.ts",
@@ -170,11 +172,10 @@ const ROOMS: Record<string, readonly string[]> = {
   "repair.ts": [
     "./canonical-path.ts",
     "./errors.ts",
-    "./file-identity.ts",
+    "./file-header.ts",
     "./journal.ts",
     "./lock.ts",
     "./log-owner.ts",
-    "./migrations.ts",
     "bun:sqlite",
     "node:fs",
     "node:path",
@@ -184,7 +185,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "row.ts": ["./beginning.ts"],
   "schema.ts": ["./vocabulary.ts", "drizzle-orm", "drizzle-orm/sqlite-core"],
   "segments.ts": ["./journal.ts", "./record.ts", "node:fs", "node:path"],
-  "settle.ts": ["./file-identity.ts", "node:fs"],
+  "settle.ts": ["./file-header.ts", "./file-identity.ts"],
   "shape.ts": [],
   "stats.ts": [],
   "telemetry.ts": [
@@ -208,7 +209,14 @@ const ROOMS: Record<string, readonly string[]> = {
     "./file-writer.ts",
     "./line-writer.ts",
   ],
-  "write-ahead-log.ts": ["./errors.ts", "./file-identity.ts", "bun:sqlite", "node:fs", "node:url"],
+  "write-ahead-log.ts": [
+    "./errors.ts",
+    "./file-header.ts",
+    "./file-identity.ts",
+    "bun:sqlite",
+    "node:fs",
+    "node:url",
+  ],
   "writer.ts": [
     "./busy.ts",
     "./errors.ts",

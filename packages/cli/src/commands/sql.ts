@@ -72,7 +72,7 @@ async function ask(question: SqlQuestion, timeoutMs: number, terminal: Terminal)
     if (!isWriting) usedMs += now - last;
     last = now;
     if (timeoutMs > 0 && usedMs > timeoutMs) reject(tooSlow(timeoutMs));
-    if (process.memoryUsage.rss() > maxMemory) reject(tooLarge());
+    if (process.memoryUsage.rss() > maxMemory) reject(new CommandError(TOO_LARGE));
   }, WATCH_MS);
   worker.postMessage(question);
   try {
@@ -95,8 +95,5 @@ function tooSlow(timeoutMs: number): CommandError {
   );
 }
 
-function tooLarge(): CommandError {
-  return new CommandError(
-    "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.",
-  );
-}
+const TOO_LARGE =
+  "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.";

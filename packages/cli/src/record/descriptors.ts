@@ -1,5 +1,5 @@
 import { dlopen } from "bun:ffi";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 
 /**
  * Calls of POSIX that neither Bun nor Node offers. None is variadic: `bun:ffi` cannot call those on every processor.
@@ -33,13 +33,15 @@ export function makePipe(): readonly [number, number] {
 }
 
 /**
- * Moves an open file from a standard stream's descriptor to a new one, which is returned. `/dev/null` takes its place:
- * closing the new descriptor closes the file, and nothing can write to it by accident.
+ * Moves an open file to a new descriptor, which is returned. `/dev/null` takes its place: closing the new descriptor
+ * closes the file, and nothing can write to it by accident.
  */
-export function takeOver(standard: 0 | 1): number {
-  const taken = libc().dup(standard);
+export function takeOver(fd: number): number {
+  const taken = libc().dup(fd);
   if (taken < 0) throw new Error("Expected a free file descriptor, but the system has none left.");
-  libc().dup2(openSync("/dev/null", "r+"), standard);
+  const nothing = openSync("/dev/null", "r+");
+  libc().dup2(nothing, fd);
+  closeSync(nothing);
   return taken;
 }
 

@@ -11,7 +11,7 @@ export function smallDisk(megabytes: number): ReturnType<typeof temporaryDirecto
       path: directory.path,
       file: (name) => join(directory.path, name),
       [Symbol.dispose]: () => {
-        Bun.spawnSync(["umount", directory.path]);
+        Bun.spawnSync(["umount", "-l", directory.path]);
         directory[Symbol.dispose]();
       },
     };

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError } from "./errors.ts";
+import { readFileHeader } from "./file-header.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
@@ -161,7 +162,7 @@ export function newestNote(file: string): LogOwner | undefined {
  * or is not there yet, gets a log of its own; a file that was overwritten keeps its new content.
  * @param warn Told what was found and where the log is now.
  */
-export function separateForeignLog(file: string, warn: (message: string) => void): void {
+export function separateForeignLog(file: string, warn?: (message: string) => void): void {
   const target = canonicalPath(file);
   restoreLogOfLiving(target, readNotes(target));
   if (judgeLog(target) === "emptied" && settleSync(target)) removeEmptied(target);
@@ -170,14 +171,16 @@ export function separateForeignLog(file: string, warn: (message: string) => void
   whileLogLocked(target, () => separate(target, judgeLog(target), warn));
 }
 
-function separate(target: string, verdict: Verdict, warn: (message: string) => void): void {
+function separate(target: string, verdict: Verdict, warn?: (message: string) => void): void {
   if (verdict === "foreign") {
     const aside = setLogAside(target);
     if (aside !== undefined)
-      warn(`Found the write-ahead log of another file beside ${target}. The log is now ${aside}.`);
+      warn?.(
+        `Found the write-ahead log of another file beside ${target}. The log is now ${aside}.`,
+      );
   } else if (verdict === "overwritten" && reconcile(target) === "log_emptied") {
-    warn(
-      `${target} was overwritten, so its old write-ahead log no longer belongs to it. The log was emptied; a copy is beside it.`,
+    warn?.(
+      `${target} was overwritten, so its old write-ahead log no longer belongs to it. The log was emptied; a copy of what it held is beside it.`,
     );
   }
 }
@@ -192,10 +195,19 @@ function judgeLog(file: string): Verdict {
   const found = findLogOwner(file);
   if (!found) return "foreign";
   const notes = readNotes(file).filter((note) => note.log === identityOf(log));
+  if (notes.length > 0 && !notes.some(({ database }) => database === found.database))
+    return "foreign";
+  if (notes.length > 0 && statFile(file)?.size === 0n) return "emptied";
+  // There is a log only in WAL mode: the content is another one, such as a backup that `VACUUM INTO` made.
+  if (isOutOfWalMode(file)) return "overwritten";
   if (notes.length === 0) return "own";
-  if (!notes.some(({ database }) => database === found.database)) return "foreign";
-  if (statFile(file)?.size === 0n) return "emptied";
   return log.size > 0n && newestNote(file)?.content !== found.content ? "overwritten" : "own";
+}
+
+/** Whether a file is Toolmeter's and its header does not say that it is in WAL mode. */
+function isOutOfWalMode(file: string): boolean {
+  const header = readFileHeader(file);
+  return header?.isOurs === true && !header.isInWalMode;
 }
 
 /** While a recorder lives, its log cannot have been removed by SQLite. */

@@ -1,13 +1,12 @@
 import { Database } from "bun:sqlite";
-import { existsSync, mkdirSync, readSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalPath } from "./canonical-path.ts";
 import { isDamage } from "./errors.ts";
-import { holdOpen } from "./file-identity.ts";
+import { readFileHeader } from "./file-header.ts";
 import { journalDirectory } from "./journal.ts";
 import { FileLock } from "./lock.ts";
 import { separateForeignLog, whileLogLocked } from "./log-owner.ts";
-import { APPLICATION_ID } from "./migrations.ts";
 
 /**
  * Moves a damaged database aside, whole: the file, its log and its index, under `<path>.damaged-<time>`.
@@ -17,13 +16,13 @@ import { APPLICATION_ID } from "./migrations.ts";
  */
 export function setDamagedAside(path: string, isKnown = false): string | undefined {
   const file = canonicalPath(path);
-  if (!existsSync(file) || !(isOurs(file) ?? isKnown)) return undefined;
+  if (!existsSync(file) || !(readFileHeader(file)?.isOurs ?? isKnown)) return undefined;
   mkdirSync(journalDirectory(path), { recursive: true, mode: 0o700 });
   const lock = FileLock.tryAcquire(join(journalDirectory(path), "repair.lock"));
   if (!lock) return undefined;
   try {
     // With the log of what was there before, a restored backup looks damaged.
-    separateForeignLog(file, () => undefined);
+    separateForeignLog(file);
     return whileLogLocked(file, () => {
       if (!existsSync(file) || isSound(file)) return undefined;
       const aside = `${file}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
@@ -35,17 +34,6 @@ export function setDamagedAside(path: string, isKnown = false): string | undefin
   } finally {
     lock.remove();
   }
-}
-
-const MAGIC = "SQLite format 3\0";
-
-/** Whether the header says that the file is a database of Toolmeter; undefined if there is no header of SQLite's. */
-function isOurs(file: string): boolean | undefined {
-  const header = Buffer.alloc(72);
-  readSync(holdOpen(file, "r"), header, 0, header.length, 0);
-  // https://sqlite.org/fileformat.html#the_database_header
-  if (header.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
-  return header.readUInt32BE(68) === APPLICATION_ID;
 }
 
 function isSound(file: string): boolean {

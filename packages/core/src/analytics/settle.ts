@@ -1,5 +1,5 @@
-import { readSync } from "node:fs";
-import { contentOf, holdOpen, identityOf, statFile } from "./file-identity.ts";
+import { readFileHeader } from "./file-header.ts";
+import { contentOf, identityOf, statFile } from "./file-identity.ts";
 
 /** How long a file must stay the same before it counts as written, in milliseconds. */
 const SETTLE_MS = 100;
@@ -49,15 +49,11 @@ function look(path: string): string | undefined {
   return found && identityOf(found) + contentOf(found);
 }
 
-/** Whether a file has all the pages that its header tells of (https://sqlite.org/fileformat.html#in_header_database_size). */
+/** Whether a file has all the pages that its header tells of. */
 function isComplete(path: string): boolean {
   try {
-    const header = Buffer.alloc(100);
-    if (readSync(holdOpen(path, "r"), header, 0, header.length, 0) < header.length) return false;
-    // 1 stands for 65,536.
-    const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
-    const bytes = header.readUInt32BE(28) * pageSize;
-    return bytes > 0 && BigInt(bytes) <= (statFile(path)?.size ?? 0n);
+    const length = readFileHeader(path)?.length ?? 0;
+    return length > 0 && BigInt(length) <= (statFile(path)?.size ?? 0n);
   } catch {
     return false;
   }

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { isBusy, primaryResultCode } from "./errors.ts";
+import { markWalMode } from "./file-header.ts";
 import { holdOpen } from "./file-identity.ts";
 
 /** A log that is longer than this, in pages, is moved into the database: SQLite's own default. */
@@ -165,8 +166,9 @@ export function reconcile(file: string): Reconciliation {
     const alone = readAlone(file);
     if (generation && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
       return "log_kept";
+    // Other connections are in WAL mode and stay in it; a backup that `VACUUM INTO` made says that it is not.
+    if (alone.isOurs) markWalMode(file);
     if (!emptyLog(client, file, generation)) return "log_kept";
-    if (alone.isOurs) keepMode(file);
     return alone.isSound ? "log_emptied" : "damaged";
   } finally {
     client.close(true);
@@ -268,14 +270,6 @@ function emptyLog(client: Database, file: string, generation: string | undefined
     // Nothing was written. To roll back, SQLite would walk through the index, of which nothing is left.
     if (client.inTransaction) client.run("commit");
   }
-}
-
-/**
- * Other connections go on in WAL mode, so the file must say that it is in that mode: one that `VACUUM INTO` made does
- * not (https://sqlite.org/fileformat.html#file_format_version_numbers).
- */
-function keepMode(file: string): void {
-  writeSync(holdOpen(file, "r+"), new Uint8Array([2, 2]), 0, 2, 18);
 }
 
 /** Keeps other writers out, except where the content is none that SQLite could write to. */

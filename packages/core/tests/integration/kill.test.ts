@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 const PROGRAM = join(import.meta.dir, "programs/flood.ts");
 
 /** More in the long run: `bun run soak kill`. */
-const KILLS = Number(process.env["TOOLMETER_ROUNDS"] ?? 12);
+const KILLS = Number(process.env["TOOLMETER_ROUNDS"] ?? 6);
 
 /** Runs the program, kills it after some milliseconds, and returns how many calls it said were accepted. */
 async function flood(file: string, milliseconds: number): Promise<number> {

@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROCESSES = 8;
 /** More in the long run: `bun run soak open-together`. */
-const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 25);
+const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 10);
 const DEAD_RECORDERS = 2;
 
 test(`${PROCESSES} processes open one new file with the journals of dead ones at once, ${ROUNDS} times, and none fails`, async () => {

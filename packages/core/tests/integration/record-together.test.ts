@@ -5,7 +5,7 @@ import { runProgram } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROCESSES = 8;
-const CALLS = 10_000;
+const CALLS = Number(process.env["TOOLMETER_ROUNDS"] ?? 2_500);
 const report = z.object({
   counts: z.object({ accepted: z.number(), written: z.number(), queued: z.number() }),
   lockWaitMaxMs: z.number(),

@@ -445,6 +445,25 @@ describe("a process that has the file open", () => {
     });
   });
 
+  test.each([
+    ["", BACKUP],
+    [" that VACUUM INTO made", COMPACT_BACKUP],
+  ])("and has not written yet goes on in a backup%s that was copied over it", async (_, backup) => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    using db = createAnalyticsDb(file);
+    await using telemetry = new TelemetryService(db, { logger: silentLogger });
+    expect(Bun.spawnSync(["cp", backup, file]).exitCode).toBe(0);
+    telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId: "first" });
+    expect((await telemetry.flush()).outcome).toBe("written");
+    const { kept, integrity, ids } = look(file);
+    expect({ kept, integrity, first: ids.has("first") }).toEqual({
+      kept: BACKUP_CALLS,
+      integrity: [["ok"]],
+      first: true,
+    });
+  });
+
   test("writes nothing into a file of another kind that was copied over it", async () => {
     using ours = await host();
     const letter = "A letter, and no database at all.\n".repeat(4_000);

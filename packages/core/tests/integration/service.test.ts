@@ -222,7 +222,7 @@ describe("a service on a file", () => {
 
   // Where the system lists a process's descriptors and threads.
   test.skipIf(process.platform !== "linux")(
-    "1,000 times created and shut down, leaves listeners, descriptors and threads as they were",
+    "300 times created and shut down, leaves listeners, descriptors and threads as they were",
     async () => {
       using directory = temporaryDirectory();
       using db = createAnalyticsDb(directory.file("a.db"));
@@ -233,13 +233,16 @@ describe("a service on a file", () => {
       await cycle(1);
       const before = { listeners: listeners(), descriptors: descriptors(), threads: threads() };
       // A worker takes some milliseconds to start: one in twenty has one.
-      for (let index = 0; index < 1_000; index += 1) await cycle(index % 20 === 0 ? 1 : 0);
-      await Bun.sleep(100);
+      for (let index = 0; index < 300; index += 1) await cycle(index % 20 === 0 ? 1 : 0);
+      // The threads of workers that ended close their files a moment later.
+      for (let tries = 0; tries < 50 && descriptors() > before.descriptors; tries += 1) {
+        await Bun.sleep(100);
+      }
       expect(listeners()).toEqual(before.listeners);
       expect(descriptors()).toBeLessThanOrEqual(before.descriptors);
       expect(threads()).toBeLessThanOrEqual(before.threads + 2);
       expect(readdirSync(journalDirectory(db.path))).toEqual([]);
-      expect(db.select().from(toolCalls).all()).toHaveLength(51);
+      expect(db.select().from(toolCalls).all()).toHaveLength(16);
     },
     60_000,
   );
