@@ -105,10 +105,10 @@ const ROOMS: Record<string, readonly string[]> = {
   "log-owner.ts": [
     "./canonical-path.ts",
     "./errors.ts",
-    "./file-header.ts",
     "./file-identity.ts",
     "./journal.ts",
     "./lock.ts",
+    "./migrations.ts",
     "./settle.ts",
     "./write-ahead-log.ts",
     "node:fs",

@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { whileBusySync } from "./busy.ts";
 import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
-import { separateForeignLog } from "./log-owner.ts";
+import { restoreWalMode, separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 import { hasMoved } from "./write-ahead-log.ts";
 
@@ -115,7 +115,7 @@ function openWithItsLog(file: string, warn: (message: string) => void): Database
     const client = openFile(file);
     try {
       separateForeignLog(file, warn);
-      if (!hasMoved(client)) return client;
+      if (!hasMoved(client) && !restoreWalMode(client, file)) return client;
     } catch (error) {
       client.close(true);
       throw error;

@@ -6,8 +6,6 @@ import { APPLICATION_ID } from "./migrations.ts";
 export interface FileHeader {
   /** Whether Toolmeter made the file, by its `application_id`. */
   readonly isOurs: boolean;
-  /** Whether the file is in WAL mode, which each connection takes from here. */
-  readonly isInWalMode: boolean;
   /** What the file should be long, in bytes; 0 if the header does not tell. */
   readonly length: number;
 }
@@ -29,12 +27,11 @@ export function readFileHeader(file: string): FileHeader | undefined {
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
   return {
     isOurs: header.readUInt32BE(68) === APPLICATION_ID,
-    isInWalMode: header[VERSIONS_OFFSET] === WAL_VERSION,
     length: header.readUInt32BE(28) * pageSize,
   };
 }
 
-/** Writes into the header of a file that it is in WAL mode, for whoever has it open in that mode already. */
+/** Writes into the header of a file that it is in WAL mode, which each new connection takes from there. */
 export function markWalMode(file: string): void {
   const versions = new Uint8Array([WAL_VERSION, WAL_VERSION]);
   writeSync(holdOpen(file, "r+"), versions, 0, versions.length, VERSIONS_OFFSET);

@@ -11,10 +11,10 @@ import {
 import { join } from "node:path";
 import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError } from "./errors.ts";
-import { readFileHeader } from "./file-header.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
+import { APPLICATION_ID } from "./migrations.ts";
 import { settleSync } from "./settle.ts";
 import {
   type LogState,
@@ -185,6 +185,21 @@ function separate(target: string, verdict: Verdict, warn?: (message: string) => 
   }
 }
 
+/**
+ * Brings a file of ours back into WAL mode that others have open in that mode, and whose content is in another one: a
+ * backup that `VACUUM INTO` made was copied there. Only SQLite's own switch would wait for the others to close it.
+ * @param client Opened before, and never used.
+ * @returns Whether it did: the connection must be opened again.
+ */
+export function restoreWalMode(client: Database, file: string): boolean {
+  // There is a log only in WAL mode; looked for first, because another process may switch to it now.
+  if (!existsSync(`${canonicalPath(file)}-wal`)) return false;
+  const applicationId = client.query("pragma application_id").values()[0]?.[0];
+  const mode = client.query("pragma journal_mode").values()[0]?.[0];
+  if (applicationId !== APPLICATION_ID || mode === "wal") return false;
+  return whileLogLocked(file, () => reconcile(canonicalPath(file)) === "log_emptied");
+}
+
 /** The file's own log, another one's, or of what was in the file before. */
 type Verdict = "emptied" | "foreign" | "overwritten" | "own";
 
@@ -198,16 +213,8 @@ function judgeLog(file: string): Verdict {
   if (notes.length > 0 && !notes.some(({ database }) => database === found.database))
     return "foreign";
   if (notes.length > 0 && statFile(file)?.size === 0n) return "emptied";
-  // There is a log only in WAL mode: the content is another one, such as a backup that `VACUUM INTO` made.
-  if (isOutOfWalMode(file)) return "overwritten";
   if (notes.length === 0) return "own";
   return log.size > 0n && newestNote(file)?.content !== found.content ? "overwritten" : "own";
-}
-
-/** Whether a file is Toolmeter's and its header does not say that it is in WAL mode. */
-function isOutOfWalMode(file: string): boolean {
-  const header = readFileHeader(file);
-  return header?.isOurs === true && !header.isInWalMode;
 }
 
 /** While a recorder lives, its log cannot have been removed by SQLite. */

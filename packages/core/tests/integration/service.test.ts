@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { extname } from "node:path";
+import { z } from "zod";
 import {
   type TelemetryConfig,
   TelemetryService,
@@ -11,6 +12,7 @@ import {
 } from "../../src/analytics/index.ts";
 import { journalDirectory } from "../../src/analytics/journal.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
+import { runScript, specifier } from "../support/run-script.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
@@ -36,16 +38,8 @@ function setUp(config: TelemetryConfig = {}) {
   };
 }
 
-function descriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
-
-function threads(): number {
-  return readdirSync("/proc/self/task").length;
-}
-
-const listeners = () =>
-  ["exit", "SIGINT", "SIGTERM", "SIGHUP"].map((event) => process.listenerCount(event));
+/** What a process has of the system. */
+const seen = z.object({ listeners: z.string(), descriptors: z.number(), threads: z.number() });
 
 describe("a service on a file", () => {
   test("writes by a worker, journals meanwhile, and leaves nothing but the database", async () => {
@@ -225,23 +219,35 @@ describe("a service on a file", () => {
     "300 times created and shut down, leaves listeners, descriptors and threads as they were",
     async () => {
       using directory = temporaryDirectory();
-      using db = createAnalyticsDb(directory.file("a.db"));
-      const cycle = async (records: number) => {
-        await using telemetry = new TelemetryService(db);
-        for (let index = 0; index < records; index += 1) telemetry.recordToolCall(CALL);
-      };
-      await cycle(1);
-      const before = { listeners: listeners(), descriptors: descriptors(), threads: threads() };
-      // A worker takes some milliseconds to start: one in twenty has one.
-      for (let index = 0; index < 300; index += 1) await cycle(index % 20 === 0 ? 1 : 0);
-      // The threads of workers that ended close their files a moment later.
-      for (let tries = 0; tries < 50 && descriptors() > before.descriptors; tries += 1) {
-        await Bun.sleep(100);
-      }
-      expect(listeners()).toEqual(before.listeners);
-      expect(descriptors()).toBeLessThanOrEqual(before.descriptors);
-      expect(threads()).toBeLessThanOrEqual(before.threads + 2);
-      expect(readdirSync(journalDirectory(db.path))).toEqual([]);
+      const { exitCode, stdout, stderr } = await runScript(`
+        import { readdirSync } from "node:fs";
+        import { TelemetryService, createAnalyticsDb } from ${specifier("index")};
+        using db = createAnalyticsDb(${JSON.stringify(directory.file("a.db"))});
+        const cycle = async (records) => {
+          await using telemetry = new TelemetryService(db);
+          for (let index = 0; index < records; index += 1)
+            telemetry.recordToolCall({ toolName: "echo", durationMs: 1 });
+        };
+        const look = () => ({
+          listeners: ["exit", "SIGINT", "SIGTERM", "SIGHUP"].map((event) => process.listenerCount(event)).join(),
+          descriptors: readdirSync("/proc/self/fd").length,
+          threads: readdirSync("/proc/self/task").length,
+        });
+        await cycle(1);
+        const before = look();
+        // A worker takes some milliseconds to start: one in twenty has one.
+        for (let index = 0; index < 300; index += 1) await cycle(index % 20 === 0 ? 1 : 0);
+        // The threads of workers that ended close their files a moment later.
+        for (let tries = 0; tries < 50 && look().descriptors > before.descriptors; tries += 1) await Bun.sleep(100);
+        console.log(JSON.stringify({ before, after: look() }));`);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      const { before, after } = z.object({ before: seen, after: seen }).parse(JSON.parse(stdout));
+      expect(after.listeners).toBe(before.listeners);
+      expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
+      expect(after.threads).toBeLessThanOrEqual(before.threads + 2);
+      const file = directory.file("a.db");
+      expect(readdirSync(journalDirectory(file))).toEqual([]);
+      using db = createAnalyticsDb(file);
       expect(db.select().from(toolCalls).all()).toHaveLength(16);
     },
     60_000,
