@@ -156,9 +156,10 @@ describe("rows", () => {
     const values = Array.isArray(rows) ? rows.map(({ p95Ms }) => p95Ms) : [];
     expect(values).toHaveLength(4);
     expect(values).toEqual(values.toSorted((a, b) => b - a));
-    expect(await json("tools", "--sort", "toolName", "--limit", "1")).toMatchObject([
-      { toolName: "browser_click" },
-    ]);
+    const tools = await json("tools", "--sort", "toolName", "--limit", "0");
+    const names = Array.isArray(tools) ? tools.map(({ toolName }) => toolName) : [];
+    expect(names.length).toBeGreaterThan(4);
+    expect(names).toEqual(names.toSorted());
     expect((await toolmeter(["tools", "--limit", "4"])).out).toMatch(
       /… and \d+ more: --limit 0 shows all/,
     );
