@@ -24,7 +24,7 @@ describe("a process with pending telemetry ends by itself", () => {
     using directory = temporaryDirectory();
     using db = createAnalyticsDb(directory.file("a.db"));
     db.$client.run("begin immediate");
-    expect(await runProgram("leave-pending", [db.path, "60", "shutdown"])).toMatchObject({
+    expect(await runProgram("leave-pending", [db.path, "60", "300"])).toMatchObject({
       outcome: "timed_out",
       remaining: 60,
     });
@@ -33,7 +33,7 @@ describe("a process with pending telemetry ends by itself", () => {
   test("after a shutdown, with everything written", async () => {
     using directory = temporaryDirectory();
     using db = createAnalyticsDb(directory.file("a.db"));
-    expect(await runProgram("leave-pending", [db.path, "60", "shutdown"])).toEqual({
+    expect(await runProgram("leave-pending", [db.path, "60", "30000"])).toEqual({
       outcome: "written",
       remaining: 0,
     });
