@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 import { whileBusySync } from "./busy.ts";
 import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
-import { restoreWalMode, separateForeignLog } from "./log-owner.ts";
+import { restoreWalMode, separateForeignLog, whileLogLocked } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 import { hasMoved } from "./write-ahead-log.ts";
 
@@ -55,9 +55,15 @@ export function openConnection(
   warn: (message: string) => void = () => undefined,
 ): Connection {
   const deadline = performance.now() + timeoutMs;
-  const client = whileBusySync(deadline, () => openWithItsLog(file, warn));
+  if (file === MEMORY) return openPrepared(file, warn);
+  return whileBusySync(deadline, () => whileLogLocked(file, () => openPrepared(file, warn)));
+}
+
+/** One process at a time makes a file and its log, or takes away a log that does not belong to a file. */
+function openPrepared(file: string, warn: (message: string) => void): Connection {
+  const client = openWithItsLog(file, warn);
   try {
-    return { client, journalMode: prepare(client, file, deadline) };
+    return { client, journalMode: prepare(client, file) };
   } catch (error) {
     client.close(true);
     throw error;
@@ -190,16 +196,14 @@ function assertWritable(file: string): void {
 }
 
 /** Identifies, migrates and configures. Returns the journal mode that the file got. */
-function prepare(client: Database, file: string, deadline: number): string {
-  const retry = <T>(step: () => T): T => whileBusySync(deadline, step);
-  const current = retry(() => client.transaction(() => isCurrent(client, file)).deferred());
-  if (!current) {
+function prepare(client: Database, file: string): string {
+  if (!client.transaction(() => isCurrent(client, file)).deferred()) {
     // Before the first table, or never: free pages can then be given back to the file system (`retention.ts`).
-    retry(() => client.run("pragma auto_vacuum = incremental"));
-    retry(() => migrate(client, file));
+    client.run("pragma auto_vacuum = incremental");
+    migrate(client, file);
   }
   // After identifying: another program's file keeps its journal mode.
-  const journalMode = retry(() => client.query("pragma journal_mode = wal").values()[0]?.[0]);
+  const journalMode = client.query("pragma journal_mode = wal").values()[0]?.[0];
   for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
   // SQLite opens the log at the first read, by its name. Later, that name may belong to another file's log.
   client.query("pragma schema_version").values();

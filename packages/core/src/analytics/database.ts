@@ -6,7 +6,7 @@ import { whileBusySync } from "./busy.ts";
 import { type Connection, MEMORY, openConnection } from "./connection.ts";
 import { databasePath, isDisabled } from "./environment.ts";
 import { isDamage, toAnalyticsError } from "./errors.ts";
-import { separateForeignLog } from "./log-owner.ts";
+import { separateForeignLog, whileLogLocked } from "./log-owner.ts";
 import { type Logger, containLogger, stderrLogger } from "./logger.ts";
 import { type Recovery, recover } from "./recovery.ts";
 import { setDamagedAside } from "./repair.ts";
@@ -114,7 +114,9 @@ function toAnalyticsDb(
 /** SQLite applies the log when the last connection closes, also to a file that was overwritten meanwhile. */
 function separateLog(path: string, warn: (message: string) => void): void {
   try {
-    whileBusySync(performance.now() + CLOSE_WAIT_MS, () => separateForeignLog(path, warn));
+    whileBusySync(performance.now() + CLOSE_WAIT_MS, () =>
+      whileLogLocked(path, () => separateForeignLog(path, warn)),
+    );
   } catch {
     // The process that is in the way takes care of it.
   }

@@ -159,7 +159,8 @@ export function newestNote(file: string): LogOwner | undefined {
 
 /**
  * Takes the log away from a file that it does not belong to, before SQLite opens the file. A file that was moved there,
- * or is not there yet, gets a log of its own; a file that was overwritten keeps its new content.
+ * or is not there yet, gets a log of its own; a file that was overwritten keeps its new content. To be called while the log
+ * is locked: another process may make a new file of that name, with its log, at the same time.
  * @param warn Told what was found and where the log is now.
  */
 export function separateForeignLog(file: string, warn?: (message: string) => void): void {
@@ -168,7 +169,7 @@ export function separateForeignLog(file: string, warn?: (message: string) => voi
   if (judgeLog(target) === "emptied" && settleSync(target)) removeEmptied(target);
   const verdict = judgeLog(target);
   if (verdict === "own") return;
-  whileLogLocked(target, () => separate(target, judgeLog(target), warn));
+  separate(target, verdict, warn);
 }
 
 function separate(target: string, verdict: Verdict, warn?: (message: string) => void): void {
@@ -188,6 +189,7 @@ function separate(target: string, verdict: Verdict, warn?: (message: string) => 
 /**
  * Brings a file of ours back into WAL mode that others have open in that mode, and whose content is in another one: a
  * backup that `VACUUM INTO` made was copied there. Only SQLite's own switch would wait for the others to close it.
+ * To be called while the log is locked.
  * @param client Opened before, and never used.
  * @returns Whether it did: the connection must be opened again.
  */
@@ -197,7 +199,7 @@ export function restoreWalMode(client: Database, file: string): boolean {
   const applicationId = client.query("pragma application_id").values()[0]?.[0];
   const mode = client.query("pragma journal_mode").values()[0]?.[0];
   if (applicationId !== APPLICATION_ID || mode === "wal") return false;
-  return whileLogLocked(file, () => reconcile(canonicalPath(file)) === "log_emptied");
+  return reconcile(canonicalPath(file)) === "log_emptied";
 }
 
 /** The file's own log, another one's, or of what was in the file before. */

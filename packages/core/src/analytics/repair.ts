@@ -21,9 +21,9 @@ export function setDamagedAside(path: string, isKnown = false): string | undefin
   const lock = FileLock.tryAcquire(join(journalDirectory(path), "repair.lock"));
   if (!lock) return undefined;
   try {
-    // With the log of what was there before, a restored backup looks damaged.
-    separateForeignLog(file);
     return whileLogLocked(file, () => {
+      // With the log of what was there before, a restored backup looks damaged.
+      separateForeignLog(file);
       if (!existsSync(file) || isSound(file)) return undefined;
       const aside = `${file}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;
       for (const suffix of ["", "-wal", "-shm"]) {
