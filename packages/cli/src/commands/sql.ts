@@ -23,6 +23,9 @@ const MAX_GROWTH = 180_000_000;
 /** Between two looks at the memory, in milliseconds. A look costs 15 µs; in that time SQLite takes some 5 MB at most. */
 const WATCH_MS = 2;
 
+const TOO_LARGE =
+  "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.";
+
 /**
  * Asks the file in SQL, and returns the exit code.
  *
@@ -94,6 +97,3 @@ function tooSlow(timeoutMs: number): CommandError {
     `Expected an answer within ${timeoutMs / 1_000} s, but the query still ran. Ask for less, or allow more: --timeout 5m`,
   );
 }
-
-const TOO_LARGE =
-  "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.";

@@ -329,9 +329,9 @@ describe("install and uninstall", () => {
   test("find the configuration of Claude Code where CLAUDE_CONFIG_DIR says", () => {
     process.env["CLAUDE_CONFIG_DIR"] = "/elsewhere";
     try {
-      expect(locate("claude-code", { home: "/home/me", cwd: "/work" }).files).toEqual([
+      expect(locate("claude-code", { home: "/home/me", cwd: "/project" }).files).toEqual([
         "/elsewhere/.claude.json",
-        "/work/.mcp.json",
+        "/project/.mcp.json",
       ]);
     } finally {
       delete process.env["CLAUDE_CONFIG_DIR"];

@@ -55,12 +55,15 @@ export function openConnection(
   warn: (message: string) => void = () => undefined,
 ): Connection {
   const deadline = performance.now() + timeoutMs;
-  if (file === MEMORY) return openPrepared(file, warn);
-  return whileBusySync(deadline, () => whileLogLocked(file, () => openPrepared(file, warn)));
+  if (file === MEMORY) return openWhileLocked(file, warn);
+  return whileBusySync(deadline, () => whileLogLocked(file, () => openWhileLocked(file, warn)));
 }
 
-/** One process at a time makes a file and its log, or takes away a log that does not belong to a file. */
-function openPrepared(file: string, warn: (message: string) => void): Connection {
+/**
+ * Opens a file as `openConnection` does, without waiting. To be called while the log is locked: one process at a time
+ * makes a file and its log, or takes away a log that does not belong to a file.
+ */
+export function openWhileLocked(file: string, warn: (message: string) => void): Connection {
   const client = openWithItsLog(file, warn);
   try {
     return { client, journalMode: prepare(client, file) };

@@ -73,7 +73,7 @@ export class FileWatch {
     return database && identityOf(database);
   }
 
-  /** Of the database file, as of the last look: its size and when it was written last. */
+  /** Size and modification time of the database file, as of the last look. */
   get content(): string | undefined {
     const { database } = this.#last;
     return database && contentOf(database);
@@ -100,19 +100,27 @@ export class FileWatch {
    * @throws AnalyticsError `locked` while another recorder moves the log into the database: try again.
    */
   findChange(): FileChange | undefined {
-    const change = this.compare();
-    return change === "overwritten" ? whileLogLocked(this.file, () => this.compare()) : change;
+    const change = this.#compare(() => false);
+    const isCertain = change === undefined || change === "moved";
+    return isCertain ? change : whileLogLocked(this.file, () => this.compare());
   }
 
-  /** The same without waiting for other recorders, whose checkpoint looks as if the file were overwritten. */
+  /**
+   * The same while the log is locked. Without the lock, another recorder's checkpoint looks as if the file were
+   * overwritten, and the log that is given its name back may replace the one of a file that was just made.
+   */
   compare(): FileChange | undefined {
+    return this.#compare(() => restoreLog(this.file, this.#recorderId));
+  }
+
+  #compare(restore: () => boolean): FileChange | undefined {
     const before = this.#last;
     const now = this.#look();
     if (!before.database || !isSame(before.database, now.database)) return "moved";
     const isUntouched = contentOf(before.database) === (now.database && contentOf(now.database));
     const hasNames =
       !before.log || (isSame(before.log, now.log) && isSame(before.index, now.index));
-    const hasLog = hasNames || restoreLog(this.file, this.#recorderId);
+    const hasLog = hasNames || restore();
     if (this.#isOverwritten || (!isUntouched && !this.#isExplained(now))) return "overwritten";
     if (!hasLog) return "log_removed";
     this.#last = hasNames ? now : this.#look();

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { whileBusy, whileBusySync } from "./busy.ts";
-import { openConnection } from "./connection.ts";
+import { openWhileLocked } from "./connection.ts";
 import { AnalyticsError, errorMessage, isBusy, isDamage, toAnalyticsError } from "./errors.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { type FileChange, FileWatch } from "./file-watch.ts";
@@ -112,7 +112,7 @@ export class FileWriter implements RecordWriter {
         if (this.#change !== undefined) this.#leave();
       });
     } catch {
-      // Whoever closes the file last empties the log.
+      // The last process that closes the file empties the log.
     }
     this.#drop();
     forgetLogOwner(this.#path, this.#recorderId);
@@ -157,8 +157,13 @@ export class FileWriter implements RecordWriter {
     }
   }
 
-  /** A file that changes while it is opened may have been overwritten: it is opened again. */
+  /** Others do not touch the log before they can find a note of it. */
   #open(): Opened {
+    return whileLogLocked(this.#path, () => this.#openUnchanged());
+  }
+
+  /** A file that changes while it is opened may have been overwritten: it is opened again. */
+  #openUnchanged(): Opened {
     for (let triesLeft = OPEN_TRIES; ; triesLeft -= 1) {
       const before = statFile(this.#path);
       const opened = this.#tryOpen();
@@ -172,7 +177,7 @@ export class FileWriter implements RecordWriter {
   }
 
   #tryOpen(): Opened {
-    const { client } = openConnection(this.#path, 0, this.#warn);
+    const { client } = openWhileLocked(this.#path, this.#warn);
     // The writer itself makes the session's row of a call; to have SQLite look for it takes a tenth of the time.
     client.run("pragma foreign_keys = off");
     // A checkpoint must not write to a file that was overwritten since it was looked at last.

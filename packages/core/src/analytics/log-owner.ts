@@ -168,11 +168,6 @@ export function separateForeignLog(file: string, warn?: (message: string) => voi
   restoreLogOfLiving(target, readNotes(target));
   if (judgeLog(target) === "emptied" && settleSync(target)) removeEmptied(target);
   const verdict = judgeLog(target);
-  if (verdict === "own") return;
-  separate(target, verdict, warn);
-}
-
-function separate(target: string, verdict: Verdict, warn?: (message: string) => void): void {
   if (verdict === "foreign") {
     const aside = setLogAside(target);
     if (aside !== undefined)

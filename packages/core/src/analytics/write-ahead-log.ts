@@ -253,7 +253,8 @@ function hasCall(client: Database, call: NewestCall): boolean {
  * Empties the log in place: every connection of every process, ours or not, then goes on with what is in the file.
  * The next connection that looks at an index without a valid header makes it anew from the log, and each connection
  * forgets the pages it has in memory (https://sqlite.org/walformat.html#recovery).
- * @param generation Of the log that does not belong to the file. Another one is of the new content, and stays.
+ * @param generation Identifies the log that does not belong to the file. A log of another generation belongs to the new
+ * content and is kept.
  */
 function emptyLog(client: Database, file: string, generation: string | undefined): boolean {
   const log = `${file}-wal`;
