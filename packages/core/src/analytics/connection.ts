@@ -12,7 +12,8 @@ import { pathToFileURL } from "node:url";
 import { whileBusySync } from "./busy.ts";
 import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "./errors.ts";
-import { restoreWalMode, separateForeignLog, whileLogLocked } from "./log-owner.ts";
+import { whileLogLocked } from "./log-lock.ts";
+import { restoreWalMode, separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
 import { hasMoved } from "./write-ahead-log.ts";
 

@@ -1,7 +1,8 @@
 import type { Database } from "bun:sqlite";
 import type { BigIntStats } from "node:fs";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
-import { newestNote, noteLogOwner, restoreLog, whileLogLocked } from "./log-owner.ts";
+import { whileLogLocked } from "./log-lock.ts";
+import { newestNote, noteLogOwner, restoreLog } from "./log-owner.ts";
 import {
   type LogState,
   type NewestCall,

@@ -10,7 +10,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { canonicalPath } from "./canonical-path.ts";
-import { AnalyticsError } from "./errors.ts";
 import { contentOf, identityOf, statFile } from "./file-identity.ts";
 import { journalDirectory, lockName } from "./journal.ts";
 import { FileLock } from "./lock.ts";
@@ -109,6 +108,28 @@ function isSameFile(one: string, other: string): boolean {
 
 /** Removes what is noted of a recorder that has closed the file or is dead. Never throws. */
 export function forgetLogOwner(file: string, recorderId: string): void {
+  handOver(file, recorderId);
+  removeNotes(file, recorderId);
+}
+
+/** A checkpoint that only this recorder noted is noted for those who stay: to them the file would look overwritten. */
+function handOver(file: string, recorderId: string): void {
+  try {
+    const newest = newestNote(file);
+    if (newest?.recorderId !== recorderId) return;
+    const { log, database, content, state } = newest;
+    const note = JSON.stringify({ log, database, content, state });
+    for (const other of readNotes(file)) {
+      const isOfSameLog = other.log === log && other.database === database;
+      if (isOfSameLog && other.recorderId !== recorderId)
+        writeFileSync(notePath(file, other.recorderId), note);
+    }
+  } catch {
+    // Those who stay find the file changed, and that the log still belongs to it.
+  }
+}
+
+function removeNotes(file: string, recorderId: string): void {
   const paths = LOG_SUFFIXES.map((suffix) => linkPath(file, recorderId, suffix));
   for (const path of [...paths, notePath(file, recorderId)]) {
     try {
@@ -119,37 +140,8 @@ export function forgetLogOwner(file: string, recorderId: string): void {
   }
 }
 
-/**
- * Runs a step while no other recorder moves the log into the database, empties it or takes its name away. Each notes
- * what it did before it lets go of the lock: under it, a database file that nobody noted was overwritten.
- * @throws AnalyticsError `locked` if another one holds the lock: try again.
- */
-export function whileLogLocked<T>(file: string, step: () => T): T {
-  const lock = acquireLogLock(file);
-  try {
-    return step();
-  } finally {
-    lock?.remove();
-  }
-}
-
-/** The lock, or none where its file cannot be made: then there are no notes either. */
-function acquireLogLock(file: string): FileLock | undefined {
-  try {
-    const lock = FileLock.tryAcquire(join(journalDirectory(file), "log.lock"));
-    if (lock) return lock;
-  } catch {
-    return undefined;
-  }
-  throw new AnalyticsError(
-    "locked",
-    file,
-    `Expected to look after the write-ahead log of ${file}, but another process does so. Try again.`,
-  );
-}
-
 /** The newest note about the log that a file has now. */
-export function newestNote(file: string): LogOwner | undefined {
+export function newestNote(file: string): Note | undefined {
   const found = findLogOwner(file);
   if (!found) return undefined;
   return readNotes(file)
@@ -258,7 +250,7 @@ function readNotes(file: string): readonly Note[] {
       const [owner, notedAt] = [readNote(path), statFile(path)?.mtimeNs];
       return owner && notedAt !== undefined ? { ...owner, recorderId, notedAt } : [];
     }
-    forgetLogOwner(file, recorderId);
+    removeNotes(file, recorderId);
     return [];
   });
 }

@@ -6,7 +6,8 @@ import { isDamage } from "./errors.ts";
 import { readFileHeader } from "./file-header.ts";
 import { journalDirectory } from "./journal.ts";
 import { FileLock } from "./lock.ts";
-import { separateForeignLog, whileLogLocked } from "./log-owner.ts";
+import { whileLogLocked } from "./log-lock.ts";
+import { separateForeignLog } from "./log-owner.ts";
 
 /**
  * Moves a damaged database aside, whole: the file, its log and its index, under `<path>.damaged-<time>`.

@@ -11,8 +11,12 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import { createAnalyticsDb } from "../../../src/analytics/database.ts";
+import { analyticsErrorCode } from "../../../src/analytics/errors.ts";
 import { FileWriter } from "../../../src/analytics/file-writer.ts";
+import { journalDirectory, lockName } from "../../../src/analytics/journal.ts";
+import { FileLock } from "../../../src/analytics/lock.ts";
 import { SCHEMA_VERSION } from "../../../src/analytics/migrations.ts";
 import { call, endRecorder, start } from "../../support/records.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
@@ -100,6 +104,40 @@ describe("FileWriter", () => {
     store.writer.close();
     expect(statSync(`${store.file}-wal`).size).toBe(0);
     expect(reader.$client.query("select count(*) from tool_calls").values()).toEqual([[1]]);
+  });
+
+  test("does not take another writer's checkpoint for an overwrite, though that one has closed the file", async () => {
+    using directory = temporaryDirectory();
+    const file = directory.file("a.db");
+    createAnalyticsDb(file).close();
+    mkdirSync(journalDirectory(file));
+    const warnings: string[] = [];
+    const [writer, other] = ["writer", "other"].map((id) => {
+      // The note of a recorder without a lock is removed.
+      writeFileSync(join(journalDirectory(file), lockName(id)), "");
+      return new FileWriter(file, id, (message) => warnings.push(message));
+    });
+    await writer?.write([call({ toolName: "before" })]);
+    await other?.write([call({ toolName: "other" })]);
+    other?.close();
+    await writer?.write([call({ toolName: "after" })]);
+    expect(warnings).toEqual([]);
+    expect(toolsIn(file)).toEqual(["before", "other", "after"]);
+    writer?.close();
+  });
+
+  test("opens no file while another process makes it or looks after its log", async () => {
+    using setup = await setUp();
+    mkdirSync(journalDirectory(setup.file));
+    const next = new FileWriter(setup.file, "next", () => undefined);
+    const lock = FileLock.tryAcquire(join(journalDirectory(setup.file), "log.lock"));
+    const batch = [call({ toolName: "next" })];
+    expect(await next.write(batch).catch(analyticsErrorCode)).toBe("locked");
+    expect(() => createAnalyticsDb(setup.file, { openTimeoutMs: 20 })).toThrow("another process");
+    lock?.remove();
+    await next.write(batch);
+    next.close();
+    expect(toolsIn(setup.file)).toEqual(["before", "next"]);
   });
 
   test("writes in the calling thread, for as long as it may wait for a lock", async () => {
