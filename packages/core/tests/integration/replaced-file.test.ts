@@ -495,6 +495,15 @@ describe("a process that has the file open", () => {
     expect(contents).toEqual([letter]);
   });
 
+  test("goes on reading what is recorded after its log was removed", async () => {
+    using ours = await host();
+    for (const suffix of ["-wal", "-shm"]) rmSync(ours.file + suffix);
+    await ours.record("after");
+    expect(ours.client.query(CALLS).values()).toEqual([[2]]);
+    await ours.end();
+    expect(look(ours.file).ids).toEqual(new Set(["before", "after"]));
+  });
+
   test("leaves only the copy of the old log beside the file", async () => {
     using ours = await host();
     for (const suffix of ["-wal", "-shm"]) rmSync(ours.file + suffix);
