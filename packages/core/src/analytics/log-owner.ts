@@ -29,7 +29,7 @@ import {
  * file has that name now, which makes a restored backup malformed. Each recorder therefore notes, beside its journal,
  * the file it writes to and the log of that file. Every process of ours compares the notes before it opens the file.
  */
-export interface LogOwner {
+interface LogOwner {
   readonly log: string;
   readonly database: string;
   /** Size and time of the last change. In WAL mode a database file changes only in checkpoints. */
