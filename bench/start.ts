@@ -6,7 +6,8 @@ import { distribution, median } from "./statistics.ts";
 
 /** Another checkout's may be named, to compare two versions in one run. */
 const AUTO =
-  process.env["TOOLMETER_BENCH_AUTO"] ?? join(import.meta.dir, "../packages/mcp/src/auto.ts");
+  process.env["TOOLMETER_BENCH_AUTO"] ??
+  join(import.meta.dir, "../packages/mcp/src/attaching/auto.ts");
 const SERVER = join(import.meta.dir, "programs/start-server.ts");
 
 const ROUNDS = 15;

@@ -8,284 +8,24 @@ const core = join(root, "packages/core");
 const transpiler = new Bun.Transpiler({ loader: "ts" });
 
 /**
- * What each file of the core imports when it runs; types cost nothing and are not counted. Whoever adds a
- * line here adds a door: `telemetry → pipeline → batcher, journal, writers → schema`, never back.
+ * The folders of a package, from the ground up: a file imports from its own folder and from those before it, types
+ * included. `.` holds the files beside the folders, unless they are listed by name.
  */
-const ROOMS: Record<string, readonly string[]> = {
-  "background-recovery.ts": ["./errors.ts", "./file-writer.ts", "./lock.ts", "./recovery.ts"],
-  "batcher.ts": [],
-  "beginning.ts": ["bun:jsc"],
-  "bounded-copy.ts": ["./beginning.ts", "bun:jsc", "node:util/types"],
-  "busy.ts": ["./errors.ts"],
-  "canonical-path.ts": ["node:fs", "node:path"],
-  "config.ts": ["./environment.ts", "./logger.ts"],
-  "connection.ts": [
-    "./busy.ts",
-    "./canonical-path.ts",
-    "./errors.ts",
-    "./log-lock.ts",
-    "./log-owner.ts",
-    "./migrations.ts",
-    "./write-ahead-log.ts",
-    "bun:sqlite",
-    "node:fs",
-    "node:path",
-    "node:url",
-  ],
-  "database.ts": [
-    "./busy.ts",
-    "./connection.ts",
-    "./environment.ts",
-    "./errors.ts",
-    "./log-lock.ts",
-    "./log-owner.ts",
-    "./logger.ts",
-    "./recovery.ts",
-    "./repair.ts",
-    "./schema.ts",
-    "./settle.ts",
-    "./write-ahead-log.ts",
-    "drizzle-orm/bun-sqlite",
-    "node:fs",
-    "node:path",
-  ],
-  "destination.ts": ["./connection.ts", "./database.ts"],
-  "environment.ts": ["node:os", "node:path"],
-  "errors.ts": ["bun:sqlite", "node:fs", "node:path"],
-  "exit.ts": [],
-  "file-header.ts": ["./file-identity.ts", "./migrations.ts", "node:fs"],
-  "file-identity.ts": ["node:fs"],
-  "file-watch.ts": [
-    "./file-identity.ts",
-    "./log-lock.ts",
-    "./log-owner.ts",
-    "./write-ahead-log.ts",
-  ],
-  "file-writer.ts": [
-    "./busy.ts",
-    "./connection.ts",
-    "./errors.ts",
-    "./file-identity.ts",
-    "./file-watch.ts",
-    "./log-lock.ts",
-    "./log-owner.ts",
-    "./repair.ts",
-    "./settle.ts",
-    "./write-ahead-log.ts",
-    "./writer.ts",
-  ],
-  "health.ts": [],
-  "importer.ts": [
-    "./busy.ts",
-    "./errors.ts",
-    "./json.ts",
-    "./metadata.ts",
-    "./row.ts",
-    "./writer.ts",
-  ],
-  "in-flight.ts": ["./metadata.ts", "./record.ts"],
-  "index.ts": [
-    "./database.ts",
-    "./errors.ts",
-    "./importer.ts",
-    "./logger.ts",
-    "./merge.ts",
-    "./metadata.ts",
-    "./prune.ts",
-    "./schema.ts",
-    "./stats.ts",
-    "./telemetry.ts",
-    "./vocabulary.ts",
-  ],
-  "journal-follower.ts": ["./record.ts", "./segments.ts", "node:fs"],
-  "journal.ts": [
-    "./canonical-path.ts",
-    "./line-file.ts",
-    "./lock.ts",
-    "./token-bucket.ts",
-    "node:fs",
-    "node:path",
-  ],
-  "json.ts": ["./bounded-copy.ts", "./errors.ts"],
-  "line-file.ts": ["node:fs"],
-  "line-writer.ts": ["./record.ts"],
-  "lock.ts": ["./errors.ts", "./write-ahead-log.ts", "bun:sqlite", "node:fs"],
-  "log-lock.ts": ["./errors.ts", "./journal.ts", "./lock.ts", "node:path"],
-  "log-owner.ts": [
-    "./canonical-path.ts",
-    "./file-identity.ts",
-    "./journal.ts",
-    "./lock.ts",
-    "./migrations.ts",
-    "./settle.ts",
-    "./write-ahead-log.ts",
-    "node:fs",
-    "node:path",
-  ],
-  "logger.ts": [],
-  "merge.ts": ["./busy.ts", "./errors.ts", "./reader.ts", "./schema.ts", "drizzle-orm"],
-  "metadata.ts": [
-    "./bounded-copy.ts",
-    "./errors.ts",
-    "./json.ts",
-    "./row.ts",
-    "./vocabulary.ts",
-    "node:util/types",
-    "zod",
-  ],
-  "meter.ts": ["node:perf_hooks"],
-  "migrations.ts": ["./errors.ts", "./migrations.gen.ts"],
-  "pipeline.ts": [
-    "./background-recovery.ts",
-    "./batcher.ts",
-    "./canonical-path.ts",
-    "./connection.ts",
-    "./errors.ts",
-    "./exit.ts",
-    "./file-writer.ts",
-    "./journal.ts",
-    "./line-writer.ts",
-    "./log-owner.ts",
-    "./segments.ts",
-    "./worker-writer.ts",
-    "./writer.ts",
-    "node:fs",
-  ],
-  "prune.ts": ["./busy.ts", "./errors.ts", "./retention.ts"],
-  "read-only.ts": ["./errors.ts", "./migrations.ts", "bun:sqlite", "node:fs", "node:url"],
-  "reader.ts": [
-    "./connection.ts",
-    "./database.ts",
-    "./environment.ts",
-    "./errors.ts",
-    "./journal.ts",
-    "./lock.ts",
-    "./read-only.ts",
-    "./segments.ts",
-    "node:fs",
-    "node:path",
-  ],
-  "record.ts": ["./row.ts"],
-  "recovery.ts": [
-    "./busy.ts",
-    "./errors.ts",
-    "./journal.ts",
-    "./lock.ts",
-    "./log-owner.ts",
-    "./segments.ts",
-    "./writer.ts",
-    "node:fs",
-    "node:path",
-  ],
-  "repair.ts": [
-    "./canonical-path.ts",
-    "./errors.ts",
-    "./file-header.ts",
-    "./journal.ts",
-    "./lock.ts",
-    "./log-lock.ts",
-    "./log-owner.ts",
-    "bun:sqlite",
-    "node:fs",
-    "node:path",
-  ],
-  "reporter.ts": ["./errors.ts"],
-  "retention.ts": [],
-  "row.ts": ["./beginning.ts"],
-  "schema.ts": ["./vocabulary.ts", "drizzle-orm", "drizzle-orm/sqlite-core"],
-  "segments.ts": ["./journal.ts", "./record.ts", "node:fs", "node:path"],
-  "settle.ts": ["./file-header.ts", "./file-identity.ts"],
-  "shape.ts": [],
-  "stats.ts": [],
-  "telemetry.ts": [
-    "./config.ts",
-    "./destination.ts",
-    "./errors.ts",
-    "./health.ts",
-    "./in-flight.ts",
-    "./metadata.ts",
-    "./meter.ts",
-    "./pipeline.ts",
-    "./record.ts",
-    "./reporter.ts",
-  ],
-  "tidying.ts": ["./errors.ts"],
-  "token-bucket.ts": [],
-  "vocabulary.ts": [],
-  "worker-writer.ts": [
-    "./background-recovery.ts",
-    "./errors.ts",
-    "./file-writer.ts",
-    "./line-writer.ts",
-  ],
-  "write-ahead-log.ts": [
-    "./errors.ts",
-    "./file-header.ts",
-    "./file-identity.ts",
-    "bun:sqlite",
-    "node:fs",
-    "node:url",
-  ],
-  "writer.ts": [
-    "./busy.ts",
-    "./errors.ts",
-    "./migrations.ts",
-    "./schema.ts",
-    "./shape.ts",
-    "drizzle-orm",
-  ],
-  "writer.worker.ts": [
-    "./background-recovery.ts",
-    "./errors.ts",
-    "./file-writer.ts",
-    "./line-writer.ts",
-    "./retention.ts",
-    "./tidying.ts",
-  ],
-};
+const CORE_FLOORS = [
+  ["errors.ts", "logger.ts", "environment.ts", "vocabulary.ts", "schema.ts"],
+  ["records"],
+  ["file"],
+  ["journal"],
+  ["housekeeping"],
+  ["writing"],
+  ["database"],
+  ["queries"],
+  ["recording"],
+  ["telemetry.ts"],
+  ["index.ts"],
+];
 
-/** Likewise of `packages/mcp/src`: `instrument, auto → instrumentation → connection → what reads messages`. */
-const MCP_ROOMS: Record<string, readonly string[]> = {
-  "auto.ts": [
-    "./instrument.ts",
-    "./instrumentation.ts",
-    "./lines.ts",
-    "./stand-back.ts",
-    "./tap.ts",
-  ],
-  "connection.ts": [
-    "./fingerprint.ts",
-    "./identity.ts",
-    "./message.ts",
-    "./outcome.ts",
-    "./readable.ts",
-    "./size.ts",
-  ],
-  "definition.ts": ["./fingerprint.ts", "./message.ts", "./readable.ts", "./size.ts"],
-  "fingerprint.ts": ["./message.ts"],
-  "identity.ts": ["./message.ts"],
-  "index.ts": ["./connection.ts", "./instrument.ts", "./instrumentation.ts", "./lines.ts"],
-  "instrument.ts": [
-    "./instrumentation.ts",
-    "./service.ts",
-    "./stand-back.ts",
-    "./tap.ts",
-    "./target.ts",
-    "@toolmeter/core",
-  ],
-  "instrumentation.ts": ["./connection.ts", "./recorder.ts", "./service.ts", "@toolmeter/core"],
-  "lines.ts": [],
-  "message.ts": ["@toolmeter/core/beginning"],
-  "outcome.ts": ["./message.ts"],
-  "payload.ts": ["./message.ts", "./readable.ts"],
-  "readable.ts": ["@toolmeter/core/bounded-copy"],
-  "recorder.ts": ["./definition.ts", "./message.ts", "./payload.ts"],
-  "service.ts": ["@toolmeter/core"],
-  "size.ts": ["./message.ts", "./readable.ts", "@toolmeter/core", "@toolmeter/core/beginning"],
-  "stand-back.ts": [],
-  "tap.ts": [],
-  "target.ts": ["./identity.ts", "./message.ts"],
-};
+const MCP_FLOORS = [["protocol"], ["attaching"], ["index.ts"]];
 
 interface Source {
   readonly path: string;
@@ -319,8 +59,35 @@ function namedModules({ text }: Source): readonly string[] {
   return [...text.matchAll(/\b(?:from|import|import\() ?"([^"]+)"/g)].map(([, name]) => name ?? "");
 }
 
-function doors(rooms: readonly Source[]): Record<string, readonly string[]> {
-  return Object.fromEntries(rooms.map((source) => [source.path, runtimeImports(source)]));
+/** What a file imports of its own package, by the path within it. */
+function neighbours(source: Source): readonly string[] {
+  return namedModules(source)
+    .filter((name) => isOurs(name) && name.endsWith(".ts"))
+    .map((name) => join(dirname(source.path), name));
+}
+
+/** Each import that leads to a floor above, or to a file on no floor. */
+function upwardImports(files: readonly Source[], floors: readonly (readonly string[])[]) {
+  const floorOf = (path: string) =>
+    floors.findIndex((names) => names.includes(path.split("/", 1)[0] ?? path));
+  return files.flatMap((source) =>
+    neighbours(source)
+      .filter((path) => floorOf(path) === -1 || floorOf(path) > floorOf(source.path))
+      .map((path) => `${source.path} → ${path}`),
+  );
+}
+
+/** The files that import each other in a circle, by way of others or at once. */
+function circles(files: readonly Source[]): readonly string[] {
+  const byPath = new Map(files.map((source) => [source.path, neighbours(source)]));
+  const reaches = (from: string, to: string, seen: Set<string>): boolean =>
+    (byPath.get(from) ?? []).some((next) => {
+      if (next === to) return true;
+      if (seen.has(next)) return false;
+      seen.add(next);
+      return reaches(next, to, seen);
+    });
+  return [...byPath.keys()].filter((path) => reaches(path, path, new Set()));
 }
 
 const isOurs = (name: string) => name.startsWith(".");
@@ -329,20 +96,21 @@ const queries = await sources("*.ts", join(core, "src/analytics/queries"));
 const cli = await sources("**/*.ts", join(root, "packages/cli/src"));
 const mcp = await sources("**/*.ts", join(root, "packages/mcp/src"));
 
-describe("packages/core", () => {
-  test("has the rooms and the doors that are listed here, no more and no fewer", () => {
-    const rooms = analytics.filter(
-      ({ path }) => !path.endsWith(".gen.ts") && !path.startsWith("queries/"),
-    );
-    expect(doors(rooms)).toEqual(ROOMS);
-  });
+test.each([
+  ["core", analytics, CORE_FLOORS],
+  ["mcp", mcp, MCP_FLOORS],
+] as const)("packages/%s: no import leads upward, and none in a circle", (_, files, floors) => {
+  expect(upwardImports(files, floors)).toEqual([]);
+  expect(circles(files)).toEqual([]);
+});
 
+describe("packages/core", () => {
   test("asks its questions without drizzle and zod", () => {
     const outside = queries.flatMap(runtimeImports).filter((path) => !path.startsWith("./"));
     expect([...new Set(outside)].toSorted()).toEqual([
+      "../database/reader.ts",
       "../environment.ts",
-      "../journal-follower.ts",
-      "../reader.ts",
+      "../journal/follower.ts",
       "../vocabulary.ts",
     ]);
     const loaded = new Set<string>();
@@ -365,7 +133,7 @@ describe("packages/core", () => {
     ]);
   });
 
-  test.each(["batcher.ts", "vocabulary.ts"])(
+  test.each(["writing/batcher.ts", "vocabulary.ts"])(
     "%s needs nothing of ours, not even a type",
     (path) => {
       const source = analytics.find((candidate) => candidate.path === path);
@@ -378,9 +146,16 @@ describe("packages/core", () => {
     ["index.ts", []],
     [
       "bun:sqlite",
-      ["connection.ts", "errors.ts", "lock.ts", "read-only.ts", "repair.ts", "write-ahead-log.ts"],
+      [
+        "errors.ts",
+        "file/connection.ts",
+        "file/lock.ts",
+        "file/read-only.ts",
+        "file/repair.ts",
+        "file/write-ahead-log.ts",
+      ],
     ],
-    ["migrations.gen.ts", ["migrations.ts"]],
+    ["migrations.gen.ts", ["file/migrations.ts"]],
   ])("%s is imported by %p only", (name, importers) => {
     const found = analytics.filter((source) =>
       runtimeImports(source).some((path) => path === name || path.endsWith(`/${name}`)),
@@ -390,10 +165,6 @@ describe("packages/core", () => {
 });
 
 describe("packages/mcp", () => {
-  test("has the rooms and the doors that are listed here, no more and no fewer", () => {
-    expect(doors(mcp)).toEqual(MCP_ROOMS);
-  });
-
   test("imports no SDK, not even a type: targets are known by their shape", () => {
     const named = mcp.flatMap(namedModules).filter((name) => !isOurs(name));
     expect([...new Set(named)].toSorted()).toEqual([

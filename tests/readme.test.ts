@@ -194,10 +194,14 @@ describe("README", () => {
   }, 60_000);
 
   test("names every export and every option", async () => {
-    const config = await Bun.file(join(root, "packages/core/src/analytics/config.ts")).text();
+    const config = await Bun.file(
+      join(root, "packages/core/src/analytics/recording/config.ts"),
+    ).text();
     const options = [...config.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name ?? "");
     expect(options.length).toBeGreaterThan(5);
-    const instrument = await Bun.file(join(root, "packages/mcp/src/instrumentation.ts")).text();
+    const instrument = await Bun.file(
+      join(root, "packages/mcp/src/attaching/instrumentation.ts"),
+    ).text();
     const declared =
       /interface InstrumentOptions [^{]+\{([\s\S]*?)\n\}/.exec(instrument)?.[1] ?? "";
     const own = [...declared.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name ?? "");

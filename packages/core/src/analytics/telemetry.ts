@@ -1,15 +1,15 @@
-import type { FlushResult, Rejection } from "./batcher.ts";
-import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./config.ts";
-import type { AnalyticsDb } from "./database.ts";
-import { destinationOf } from "./destination.ts";
+import type { FlushResult, Rejection } from "./writing/batcher.ts";
+import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./recording/config.ts";
+import type { AnalyticsDb } from "./database/database.ts";
+import { destinationOf } from "./recording/destination.ts";
 import { analyticsErrorCode, errorMessage } from "./errors.ts";
-import { Health } from "./health.ts";
+import { Health } from "./recording/health.ts";
 import {
   CallsInFlight,
   type LastLine,
   type ToolCallHandle,
   type ToolCallStart,
-} from "./in-flight.ts";
+} from "./recording/in-flight.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
@@ -18,18 +18,17 @@ import {
   sessionDetailsSchema,
   sessionIdSchema,
   sessionReasonSchema,
-  toCallDetails,
-  toSeenDefinition,
-  toSessionEnd,
-  toSessionStart,
   toolCallMetadataSchema,
   toolDefinitionSchema,
-} from "./metadata.ts";
-import { Meter } from "./meter.ts";
-import { Pipeline } from "./pipeline.ts";
-import { encode, encodeCall } from "./record.ts";
-import { Reporter } from "./reporter.ts";
-import type { DropReason, TelemetryStats } from "./stats.ts";
+} from "./records/metadata.ts";
+import { toSeenDefinition, toSessionEnd, toSessionStart } from "./records/session.ts";
+import { toCallDetails } from "./records/details.ts";
+import { Meter } from "./recording/meter.ts";
+import { Pipeline } from "./recording/pipeline.ts";
+import { encode, encodeCall } from "./records/record.ts";
+import { Reporter } from "./recording/reporter.ts";
+import type { TelemetryStats } from "./recording/stats.ts";
+import type { DropReason } from "./vocabulary.ts";
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
 

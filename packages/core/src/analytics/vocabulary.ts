@@ -49,3 +49,21 @@ export const CONTENT_TYPES = [
 ] as const;
 
 export type ContentType = (typeof CONTENT_TYPES)[number];
+
+/** Why a record is not in the database and never will be. */
+export const DROP_REASONS = [
+  /** Its metadata did not pass validation. */
+  "invalid",
+  /** The queue was full. */
+  "queue_full",
+  /** The database refused it for what it holds. */
+  "unwritable",
+  /** It ended a session that nobody started. */
+  "unknown_session",
+  /** It came after `shutdown()`. */
+  "shut_down",
+  /** It could not be written before `shutdown()` ran out of time or the process ended, nor journalled. */
+  "shutdown_timeout",
+] as const;
+
+export type DropReason = (typeof DROP_REASONS)[number];

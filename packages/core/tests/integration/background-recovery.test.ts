@@ -12,10 +12,10 @@ import {
   sessions,
   toolCalls,
 } from "../../src/analytics/index.ts";
-import { BackgroundRecovery } from "../../src/analytics/background-recovery.ts";
-import { journalDirectory } from "../../src/analytics/journal.ts";
-import { openAnalyticsReader } from "../../src/analytics/reader.ts";
-import { encodeCall } from "../../src/analytics/record.ts";
+import { BackgroundRecovery } from "../../src/analytics/writing/background-recovery.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
+import { openAnalyticsReader } from "../../src/analytics/database/reader.ts";
+import { encodeCall } from "../../src/analytics/records/record.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 

@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const RECORDERS = 12;

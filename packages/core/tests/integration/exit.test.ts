@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Database } from "bun:sqlite";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
-import { journalDirectory } from "../../src/analytics/journal.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROGRAM = join(import.meta.dir, "programs/end.ts");

@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite";
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb } from "../../src/analytics/index.ts";
-import { journalDirectory } from "../../src/analytics/journal.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Journal, journalDirectory, lockName } from "../../src/analytics/journal.ts";
-import { FileLock } from "../../src/analytics/lock.ts";
+import { Journal } from "../../src/analytics/journal/journal.ts";
+import { journalDirectory, lockName } from "../../src/analytics/file/journal-directory.ts";
+import { FileLock } from "../../src/analytics/file/lock.ts";
 import { fillUp, smallDisk } from "../support/small-disk.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 

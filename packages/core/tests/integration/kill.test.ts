@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
-import { journalDirectory } from "../../src/analytics/journal.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROGRAM = join(import.meta.dir, "programs/flood.ts");

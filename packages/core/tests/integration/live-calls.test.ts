@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
-import { journalDirectory } from "../../src/analytics/journal.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { recordingLag } from "../../src/analytics/queries/lag.ts";
 import { LiveCallFollower } from "../../src/analytics/queries/live-calls.ts";
-import { openAnalyticsReader } from "../../src/analytics/reader.ts";
+import { openAnalyticsReader } from "../../src/analytics/database/reader.ts";
 import { TelemetryService } from "../../src/analytics/telemetry.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 

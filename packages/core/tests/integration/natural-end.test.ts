@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { toolCalls } from "../../src/analytics/schema.ts";
 import { runProgram } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

@@ -2,9 +2,9 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { journalDirectory } from "../../src/analytics/journal.ts";
-import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/analytics/migrations.ts";
-import { encodeCall } from "../../src/analytics/record.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
+import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/analytics/file/migrations.ts";
+import { encodeCall } from "../../src/analytics/records/record.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROCESSES = 8;

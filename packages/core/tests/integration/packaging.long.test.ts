@@ -8,7 +8,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { join } from "node:path";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { sessionSummaries } from "../../src/analytics/schema.ts";
 import { REPOSITORY, run } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
-import { Importer } from "../../src/analytics/importer.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
+import { Importer } from "../../src/analytics/database/importer.ts";
 import { countCalls } from "../../src/analytics/queries/calls.ts";
-import { openAnalyticsReader } from "../../src/analytics/reader.ts";
+import { openAnalyticsReader } from "../../src/analytics/database/reader.ts";
 import { TelemetryService } from "../../src/analytics/telemetry.ts";
 import { environment } from "../support/environment.ts";
 import { giveToNobody } from "../support/nobody.ts";

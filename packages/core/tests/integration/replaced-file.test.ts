@@ -12,8 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
-import { Importer } from "../../src/analytics/importer.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
+import { Importer } from "../../src/analytics/database/importer.ts";
 import { TelemetryService } from "../../src/analytics/telemetry.ts";
 import { run } from "../support/run.ts";
 import { specifier } from "../support/run-script.ts";
@@ -532,7 +532,7 @@ describe("a log whose index has several pages", () => {
       "-e",
       `
       import { statSync } from "node:fs";
-      import { createAnalyticsDb } from ${specifier("database")};
+      import { createAnalyticsDb } from ${specifier("database/database")};
       import { TelemetryService } from ${specifier("telemetry")};
       const [file, backup] = process.argv.slice(1);
       const db = createAnalyticsDb(file);
@@ -611,7 +611,7 @@ describe("a process that opens the file", () => {
       process.execPath,
       "-e",
       `
-      import { createAnalyticsDb } from ${specifier("database")};
+      import { createAnalyticsDb } from ${specifier("database/database")};
       using db = createAnalyticsDb(process.argv[1]);
       console.log(db.$client.query("select count(*) from tool_calls").values().join());`,
       file,

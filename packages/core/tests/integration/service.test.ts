@@ -10,7 +10,7 @@ import {
   recorderHealth,
   toolCalls,
 } from "../../src/analytics/index.ts";
-import { journalDirectory } from "../../src/analytics/journal.ts";
+import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
 import { runScript, specifier } from "../support/run-script.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

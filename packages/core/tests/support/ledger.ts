@@ -1,10 +1,10 @@
-import { createAnalyticsDb } from "../../src/analytics/database.ts";
+import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import {
   Importer,
   type RecordedSession,
   type RecordedToolCall,
-} from "../../src/analytics/importer.ts";
-import type { ToolDefinition } from "../../src/analytics/metadata.ts";
+} from "../../src/analytics/database/importer.ts";
+import type { ToolDefinition } from "../../src/analytics/records/metadata.ts";
 
 /** A moment that tests count from: 2026-11-02, 00:00 UTC. */
 export const T0 = Date.UTC(2026, 10, 2);

@@ -1,10 +1,7 @@
-import {
-  type SessionDetails,
-  sessionDetailsSchema,
-  toSessionStart,
-} from "../../src/analytics/metadata.ts";
-import type { TelemetryRecord } from "../../src/analytics/record.ts";
-import { type ToolCallRow, toToolCallRow } from "../../src/analytics/row.ts";
+import { type SessionDetails, sessionDetailsSchema } from "../../src/analytics/records/metadata.ts";
+import { toSessionStart } from "../../src/analytics/records/session.ts";
+import type { TelemetryRecord } from "../../src/analytics/records/record.ts";
+import { type ToolCallRow, toToolCallRow } from "../../src/analytics/records/row.ts";
 
 /** A whole row of one successful call of `echo`, with what the test cares for laid over it. */
 export function callRow(overrides: Partial<ToolCallRow> = {}): ToolCallRow {

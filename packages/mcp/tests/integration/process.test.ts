@@ -7,7 +7,7 @@ import { Conversation } from "../support/transcript.ts";
 import { stdioWire } from "../support/wires.ts";
 
 const PROGRAM = join(import.meta.dir, "../programs/exit-server.ts");
-const AUTO = join(import.meta.dir, "../../src/auto.ts");
+const AUTO = join(import.meta.dir, "../../src/attaching/auto.ts");
 
 async function start(how: "plain" | "instrumented" | "auto", path: string, ...args: string[]) {
   const preload = how === "auto" ? ["--preload", AUTO] : [];

@@ -6,7 +6,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { ledger } from "../support/ledger.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const AUTO = join(import.meta.dir, "../../src/auto.ts");
+const AUTO = join(import.meta.dir, "../../src/attaching/auto.ts");
 
 interface PublishedServer {
   readonly entry: string;

@@ -82,7 +82,7 @@ function stdio(kind: string, era: Era, how = "instrumented"): Place {
     disconnect: how === "auto" || kind.startsWith("v1") ? "abandoned -" : "cancelled disconnected",
     async serve(path) {
       const wires: ReturnType<typeof stdioWire>[] = [];
-      const auto = join(import.meta.dir, "../../src/auto.ts");
+      const auto = join(import.meta.dir, "../../src/attaching/auto.ts");
       const preload = how === "auto" && path ? ["--preload", auto] : [];
       const mode = path ? (how === "auto" ? "plain" : how) : "plain";
       return {

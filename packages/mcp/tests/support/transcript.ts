@@ -1,5 +1,5 @@
 /** The same conversation with any server over any transport, written down as the client saw it. */
-import type { JsonObject } from "../../src/message.ts";
+import type { JsonObject } from "../../src/protocol/message.ts";
 
 /** A raw client: what it sends is what is said here, and what it gets is kept to the byte. */
 export interface Wire {

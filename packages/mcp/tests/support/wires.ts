@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../src/message.ts";
+import type { JsonObject } from "../../src/protocol/message.ts";
 import type { Wire } from "./transcript.ts";
 
 /** Keeps what arrived and tells whoever waits for it. */

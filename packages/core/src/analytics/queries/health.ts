@@ -1,4 +1,4 @@
-import type { DropReason } from "../stats.ts";
+import type { DropReason } from "../vocabulary.ts";
 import type { CallFilter } from "./filter.ts";
 import { type QuerySource, all, one } from "./source.ts";
 

@@ -3,7 +3,7 @@
  * zod is loaded for them.
  */
 export { databasePath } from "../environment.ts";
-export { livingRecorders, openAnalyticsReader } from "../reader.ts";
+export { livingRecorders, openAnalyticsReader } from "../database/reader.ts";
 export {
   CALL_RECORD_COLUMNS,
   callsAfter,
@@ -27,7 +27,7 @@ export { usage, usageTotals } from "./usage.ts";
 export { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../vocabulary.ts";
 
 export type { ToolCallStatus } from "../vocabulary.ts";
-export type { AnalyticsReader, AnalyticsReaderOptions } from "../reader.ts";
+export type { AnalyticsReader, AnalyticsReaderOptions } from "../database/reader.ts";
 export type { CallOrder, CallRecord, CallSummary } from "./calls.ts";
 export type { ClientUsage } from "./clients.ts";
 export type { Confusion, Loops, Retries, Substitution } from "./confusion.ts";

@@ -1,4 +1,4 @@
-import type { AnalyticsReader } from "../reader.ts";
+import type { AnalyticsReader } from "../database/reader.ts";
 import { LiveCallFollower } from "./live-calls.ts";
 import { one } from "./source.ts";
 

@@ -1,6 +1,6 @@
 import type { ToolCallStatus } from "../vocabulary.ts";
-import { JournalFollower } from "../journal-follower.ts";
-import { isAlive } from "../reader.ts";
+import { JournalFollower } from "../journal/follower.ts";
+import { isAlive } from "../database/reader.ts";
 import type { CallSummary } from "./calls.ts";
 
 /** A call that a living process journalled, and that may not be in the database yet. */

@@ -1,4 +1,4 @@
-import type { RetentionPolicy } from "../retention.ts";
+import type { RetentionPolicy } from "../housekeeping/retention.ts";
 import { type QuerySource, one } from "./source.ts";
 
 /** What a retention policy would remove. */

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { getTableConfig } from "drizzle-orm/sqlite-core";
 import * as fc from "fast-check";
-import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database.ts";
-import { toCallDetails, toSessionStart } from "../../../src/analytics/metadata.ts";
-import type { TelemetryRecord } from "../../../src/analytics/record.ts";
-import { type ToolCallRow, toToolCallRow } from "../../../src/analytics/row.ts";
+import { type AnalyticsDb, createAnalyticsDb } from "../../../src/analytics/database/database.ts";
+import { toSessionStart } from "../../../src/analytics/records/session.ts";
+import { toCallDetails } from "../../../src/analytics/records/details.ts";
+import type { TelemetryRecord } from "../../../src/analytics/records/record.ts";
+import { type ToolCallRow, toToolCallRow } from "../../../src/analytics/records/row.ts";
 import {
   failedCalls,
   sessionSummaries,
@@ -13,7 +14,7 @@ import {
   toolDaily,
 } from "../../../src/analytics/schema.ts";
 import { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../../../src/analytics/vocabulary.ts";
-import { Writer } from "../../../src/analytics/writer.ts";
+import { Writer } from "../../../src/analytics/writing/statements.ts";
 import { call, end, start } from "../../support/records.ts";
 
 /** A table's columns as other programs see them: `<name> <type>`, with a `!` where there is always a value. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createAnalyticsDb } from "../../../../src/analytics/database.ts";
+import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
 import { usage, usageTotals } from "../../../../src/analytics/queries/usage.ts";
 import { DAY, HOUR, T0, ledger } from "../../../support/ledger.ts";
 

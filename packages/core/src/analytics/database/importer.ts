@@ -1,0 +1,205 @@
+import { whileBusySync } from "../file/busy.ts";
+import type { AnalyticsDb } from "./database.ts";
+import { toAnalyticsError } from "../errors.ts";
+import { toJsonText } from "../records/json.ts";
+import {
+  type SessionDetails,
+  type ToolCallMetadata,
+  type ToolDefinition,
+  explainRefusal,
+  sessionDetailsSchema,
+  toolCallMetadataSchema,
+  toolDefinitionSchema,
+} from "../records/metadata.ts";
+import { toSeenDefinition, toSessionStart } from "../records/session.ts";
+import type { TelemetryRecord } from "../records/record.ts";
+import { toToolCallRow } from "../records/row.ts";
+import { Writer } from "../writing/statements.ts";
+
+/** Records in one transaction. */
+const BATCH_SIZE = 500;
+
+/** Text in one transaction, in characters: payloads may be large, and a batch is in memory. */
+const MAX_BATCH_LENGTH = 4 * 1_048_576;
+
+/** A call as it was recorded elsewhere. */
+export interface RecordedToolCall extends ToolCallMetadata {
+  /** The id it has there. A call whose id is in the database already is not stored again. */
+  readonly id: string;
+  readonly startedAt: number;
+}
+
+/** A session as it was recorded elsewhere. */
+export interface RecordedSession extends SessionDetails {
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly endReason?: string;
+}
+
+/** A record that the database refused for what it holds. */
+interface RefusedRecord {
+  /** The call as it was given to `toolCall`; `undefined` for a session or a definition. */
+  readonly call: RecordedToolCall | undefined;
+  readonly error: unknown;
+}
+
+interface ImporterOptions {
+  /** Longest wait for other processes' locks, in milliseconds. Minimum: 0. @default 10_000 */
+  readonly lockTimeoutMs?: number;
+  /**
+   * Called for each record that the database refused, after the rest of its transaction is stored.
+   * @default the first refusal of a transaction is thrown after the rest of it is stored
+   */
+  readonly onRefused?: (refused: RefusedRecord) => void;
+}
+
+/** What became of the calls given to an `Importer`. */
+interface ImportCounts {
+  /** Committed by this importer: new, or in the database as `abandoned` only before. */
+  readonly stored: number;
+  /** In the database already. */
+  readonly known: number;
+  /** Refused by the database. */
+  readonly refused: number;
+  /** Not committed yet. */
+  readonly waiting: number;
+}
+
+interface Waiting {
+  readonly record: TelemetryRecord;
+  readonly call: RecordedToolCall | undefined;
+}
+
+/**
+ * Stores what was recorded elsewhere, with its ids and times, in transactions of about 500 records.
+ *
+ * Storing the same again changes nothing. Payloads are stored whole. Every method throws an error of another kind on
+ * input that makes no sense, which is then not taken, and an `AnalyticsError` when the database fails. No record is
+ * lost to such a failure: the records taken so far wait, and the next method, or `commit`, tries again. A method that
+ * throws `AnalyticsError` took nothing of what it was given: call it again.
+ */
+export class Importer {
+  readonly #path: string;
+  readonly #writer: Writer;
+  readonly #options: ImporterOptions;
+  readonly #recorderId = Bun.randomUUIDv7();
+  #batch: Waiting[] = [];
+  #batchLength = 0;
+  #calls = 0;
+  #stored = 0;
+  #refused = 0;
+
+  constructor(db: AnalyticsDb, options: ImporterOptions = {}) {
+    this.#path = db.path;
+    this.#options = options;
+    this.#writer = new Writer(db.$client, db.path, this.#recorderId);
+  }
+
+  /** What became of the calls so far. */
+  get counts(): ImportCounts {
+    const waiting = this.#batch.filter(({ record }) => record.kind === "tool_call").length;
+    const known = this.#calls - this.#stored - this.#refused - waiting;
+    return { stored: this.#stored, known, refused: this.#refused, waiting };
+  }
+
+  toolCall(call: RecordedToolCall): void {
+    const { id, ...metadata } = call;
+    const {
+      arguments: input,
+      result,
+      attributes,
+      ...details
+    } = parse(() => toolCallMetadataSchema.parse(metadata));
+    const row = toToolCallRow(id, call.startedAt, {
+      ...details,
+      arguments: toText(input),
+      result: toText(result),
+      attributes: toText(attributes),
+    });
+    this.#add([{ record: { kind: "tool_call", row }, call }]);
+    this.#calls += 1;
+  }
+
+  session(id: string, { endedAt, endReason, ...session }: RecordedSession): void {
+    const details = parse(() => sessionDetailsSchema.parse(session));
+    const row = toSessionStart(id, this.#recorderId, details, session.startedAt);
+    const start: TelemetryRecord = { kind: "session_start", row };
+    const ends: readonly TelemetryRecord[] =
+      endedAt === undefined
+        ? []
+        : [
+            {
+              kind: "session_end",
+              row: { sessionId: row.id, endedAt, reason: endReason ?? null },
+            },
+          ];
+    this.#add([start, ...ends].map((record) => ({ record, call: undefined })));
+  }
+
+  toolDefinition(definition: ToolDefinition, seenAt: number): void {
+    const row = toSeenDefinition(
+      parse(() => toolDefinitionSchema.parse(definition)),
+      seenAt,
+    );
+    this.#add([{ record: { kind: "tool_definition", row }, call: undefined }]);
+  }
+
+  /** Commits the records that wait. Call it at the end. After an `AnalyticsError` they still wait: call it again. */
+  commit(): void {
+    const batch = this.#batch;
+    if (batch.length === 0) return;
+    const { rejections, newCalls } = this.#write(batch.map(({ record }) => record));
+    this.#batch = [];
+    this.#batchLength = 0;
+    this.#stored += newCalls;
+    const refused = rejections.map(({ item, error }) => ({
+      call: batch.find(({ record }) => record === item)?.call,
+      error,
+    }));
+    this.#refused += refused.filter(({ call }) => call !== undefined).length;
+    const { onRefused } = this.#options;
+    if (onRefused) for (const refusal of refused) onRefused(refusal);
+    else if (refused[0]) throw refused[0].error;
+  }
+
+  #write(records: readonly TelemetryRecord[]) {
+    const { lockTimeoutMs = 10_000 } = this.#options;
+    try {
+      return whileBusySync(performance.now() + lockTimeoutMs, () =>
+        this.#writer.commitCounted(records),
+      );
+    } catch (error) {
+      throw toAnalyticsError(error, this.#path);
+    }
+  }
+
+  /** Commits a full batch first, so that a failure leaves the new records with the caller. */
+  #add(waiting: readonly Waiting[]): void {
+    if (this.#batch.length >= BATCH_SIZE || this.#batchLength >= MAX_BATCH_LENGTH) this.commit();
+    this.#batch.push(...waiting);
+    for (const { record } of waiting) this.#batchLength += lengthOf(record);
+  }
+}
+
+/** An error of zod as one that people can read. */
+function parse<Output>(step: () => Output): Output {
+  try {
+    return step();
+  } catch (error) {
+    throw new TypeError(explainRefusal(error), { cause: error });
+  }
+}
+
+/** A payload was cut where it was recorded; to cut it again would change it. */
+function toText(payload: unknown): string | undefined {
+  return toJsonText(payload, Number.POSITIVE_INFINITY) ?? undefined;
+}
+
+/** The length of what may be long in a record. */
+function lengthOf({ kind, row }: TelemetryRecord): number {
+  if (kind !== "tool_call") return 0;
+  return [row.arguments, row.result, row.attributes].reduce(
+    (sum, text) => sum + (text?.length ?? 0),
+    0,
+  );
+}

@@ -1,0 +1,60 @@
+import { readFileHeader } from "./header.ts";
+import { contentOf, identityOf, statFile } from "./identity.ts";
+
+/** How long a file must stay the same before it counts as written, in milliseconds. */
+const SETTLE_MS = 100;
+/** The same of a file that is shorter than its header says, or has none: a backup may be on its way there. */
+const INCOMPLETE_MS = 500;
+const POLL_MS = 25;
+const LIMIT_MS = 3_000;
+
+/** Waits until nobody is writing a file, as with a backup that is copied there. False if it still changes after 3 s. */
+export async function settle(path: string): Promise<boolean> {
+  const steps = settling(path);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await Bun.sleep(POLL_MS);
+  }
+}
+
+/** The same in the calling thread: for opening a file. */
+export function settleSync(path: string): boolean {
+  const steps = settling(path);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    Bun.sleepSync(POLL_MS);
+  }
+}
+
+/** Yields where to wait for a moment. */
+function* settling(path: string): Generator<void, boolean> {
+  const startedAt = performance.now();
+  let before = look(path);
+  let sameSince = startedAt;
+  for (let now = startedAt; now < startedAt + LIMIT_MS; now = performance.now()) {
+    const sameMs = now - sameSince;
+    if (sameMs >= INCOMPLETE_MS || (sameMs >= SETTLE_MS && isComplete(path))) return true;
+    yield;
+    const found = look(path);
+    if (found !== before) sameSince = performance.now();
+    before = found;
+  }
+  return false;
+}
+
+function look(path: string): string | undefined {
+  const found = statFile(path);
+  return found && identityOf(found) + contentOf(found);
+}
+
+/** Whether a file has all the pages that its header tells of. */
+function isComplete(path: string): boolean {
+  try {
+    const length = readFileHeader(path)?.length ?? 0;
+    return length > 0 && BigInt(length) <= (statFile(path)?.size ?? 0n);
+  } catch {
+    return false;
+  }
+}

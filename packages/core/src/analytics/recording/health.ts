@@ -1,0 +1,65 @@
+import type { RecorderHealth } from "../records/record.ts";
+import type { TelemetryStats } from "./stats.ts";
+
+/** At most one row in this time, in milliseconds, but for the last. */
+const INTERVAL_MS = 10_000;
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Turns the counts of a recorder into its row of the hour, for `recorder_health`: counts since the hour
+ * began, distributions and peaks since the recorder did. A later row of the same hour replaces it.
+ */
+export class Health {
+  readonly #recorderId: string;
+  #hour = 0;
+  /** The counts when the hour began. */
+  #before: TelemetryStats | undefined;
+  #latest: TelemetryStats | undefined;
+  #writtenAt = Number.NEGATIVE_INFINITY;
+
+  constructor(recorderId: string) {
+    this.#recorderId = recorderId;
+  }
+
+  /** Whether a row is due at this moment of the monotonic clock. */
+  isDue(monotonicMs: number): boolean {
+    return monotonicMs - this.#writtenAt >= INTERVAL_MS;
+  }
+
+  /** The row at `now`, by the wall clock. */
+  row(stats: TelemetryStats, now: number, monotonicMs: number): RecorderHealth {
+    const hour = Math.floor(now / HOUR_MS) * HOUR_MS;
+    if (hour !== this.#hour) this.#before = this.#latest;
+    this.#hour = hour;
+    this.#latest = stats;
+    this.#writtenAt = monotonicMs;
+    const before = this.#before;
+    return {
+      recorderId: this.#recorderId,
+      hourStartedAt: hour,
+      processId: process.pid,
+      accepted: stats.accepted - (before?.accepted ?? 0),
+      written: stats.written - (before?.written ?? 0),
+      droppedInvalid: stats.dropped.invalid - (before?.dropped.invalid ?? 0),
+      droppedQueueFull: stats.dropped.queue_full - (before?.dropped.queue_full ?? 0),
+      droppedUnwritable: stats.dropped.unwritable - (before?.dropped.unwritable ?? 0),
+      droppedUnknownSession: stats.dropped.unknown_session - (before?.dropped.unknown_session ?? 0),
+      droppedShutDown: stats.dropped.shut_down - (before?.dropped.shut_down ?? 0),
+      failedFlushes: stats.failedFlushes - (before?.failedFlushes ?? 0),
+      retries: stats.retries - (before?.retries ?? 0),
+      unjournaled: stats.unjournaled - (before?.unjournaled ?? 0),
+      recovered: stats.recovered - (before?.recovered ?? 0),
+      recordingMs: stats.recordingMs - (before?.recordingMs ?? 0),
+      queuePeak: stats.queuePeak,
+      commitP50Ms: stats.commitMs.p50,
+      commitP99Ms: stats.commitMs.p99,
+      commitMaxMs: stats.commitMs.max,
+      lockWaitMaxMs: stats.lockWaitMaxMs,
+      walBytes: stats.walBytes,
+      journalBytes: stats.journalBytes - (before?.journalBytes ?? 0),
+      lastError: stats.lastError?.message ?? null,
+      lastErrorAt: stats.lastError?.at ?? null,
+    };
+  }
+}

@@ -1,0 +1,64 @@
+import type { CallDetails } from "./metadata.ts";
+import { MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, cut, name } from "./texts.ts";
+import type { Session, ToolCall } from "../schema.ts";
+
+/** A column's value as SQLite stores it: a boolean as 0 or 1, JSON as text. */
+type StoredValue<Value> = unknown extends Value
+  ? string | null
+  : Value extends string | number | null
+    ? Value
+    : Value extends boolean
+      ? number
+      : string;
+
+type Stored<Row> = { readonly [Column in keyof Row]: StoredValue<Row[Column]> };
+
+export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
+export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
+
+/** A session's row, and when its start was told: it opens a session again that had ended before. */
+export type SessionStart = SessionRow & {
+  readonly recordedAt: number;
+  /** The tool definitions that are to be linked with it. */
+  readonly definitionHashes?: readonly string[];
+};
+
+/** The row of a call that was recorded at `recordedAt`. */
+export function toToolCallRow(id: string, recordedAt: number, call: CallDetails): ToolCallRow {
+  return {
+    id,
+    toolName: cut(call.toolName, MAX_NAME_LENGTH),
+    sessionId: name(call.sessionId),
+    startedAt: Math.max(0, Math.round(call.startedAt ?? recordedAt - call.durationMs)),
+    durationMs: call.durationMs,
+    status: call.status ?? "success",
+    errorType: name(call.errorType),
+    errorCode: call.errorCode ?? null,
+    errorMessage:
+      call.errorMessage === undefined ? null : cut(call.errorMessage, MAX_MESSAGE_LENGTH),
+    inputBytes: call.inputBytes ?? null,
+    outputBytes: call.outputBytes ?? null,
+    inputTokens: call.inputTokens ?? null,
+    outputTokens: call.outputTokens ?? null,
+    tokenMethod: name(call.tokenMethod),
+    outputContentTypes: call.outputContentTypes ? JSON.stringify(call.outputContentTypes) : null,
+    cacheHit: call.cacheHit === undefined ? null : Number(call.cacheHit),
+    argumentHash: name(call.argumentHash),
+    argumentShapeHash: name(call.argumentShapeHash),
+    definitionHash: name(call.definitionHash),
+    continuedFrom: name(call.continuedFrom),
+    requestId: call.requestId === undefined ? null : name(String(call.requestId)),
+    traceId: name(call.traceId),
+    parentSpanId: name(call.parentSpanId),
+    // Written out: a spread takes a third of the time of the whole row.
+    clientName: name(call.clientName),
+    clientVersion: name(call.clientVersion),
+    serverName: name(call.serverName),
+    serverVersion: name(call.serverVersion),
+    protocolVersion: name(call.protocolVersion),
+    transport: name(call.transport),
+    arguments: call.arguments ?? null,
+    result: call.result ?? null,
+    attributes: call.attributes ?? null,
+  };
+}

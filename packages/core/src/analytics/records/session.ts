@@ -1,0 +1,86 @@
+import type { z } from "zod";
+import { toJsonText } from "./json.ts";
+import type { sessionDetailsSchema, toolDefinitionSchema } from "./metadata.ts";
+import type { SessionStart } from "./row.ts";
+import { MAX_ATTRIBUTES_LENGTH, MAX_NAME_LENGTH, cut, name } from "./texts.ts";
+
+/** Longest stored JSON text of a tool's definition, in UTF-16 code units. */
+const MAX_DEFINITION_LENGTH = 65_536;
+
+/** A session's row from what its starter said of it. */
+export function toSessionStart(
+  sessionId: string,
+  recorderId: string,
+  details: z.output<typeof sessionDetailsSchema>,
+  now: number,
+): SessionStart {
+  return {
+    id: cut(sessionId, MAX_NAME_LENGTH),
+    recordedAt: now,
+    recorderId,
+    kind: details.kind ?? null,
+    startedAt: Math.round(details.startedAt ?? now),
+    ...toPartyColumns(details),
+    attributes: toJsonText(details.attributes, MAX_ATTRIBUTES_LENGTH),
+    ...(details.definitionHashes && {
+      definitionHashes: details.definitionHashes.map((hash) => cut(hash, MAX_NAME_LENGTH)),
+    }),
+  };
+}
+
+/** A tool's definition, and when it was seen. */
+export type SeenDefinition = {
+  readonly hash: string;
+  readonly toolName: string;
+  readonly definition: string;
+  readonly bytes: number;
+  readonly tokens: number;
+  readonly tokenMethod: string;
+  readonly seenAt: number;
+};
+
+export function toSeenDefinition(
+  { hash, toolName, definition, bytes, tokens, tokenMethod }: z.output<typeof toolDefinitionSchema>,
+  now: number,
+): SeenDefinition {
+  return {
+    hash: cut(hash, MAX_NAME_LENGTH),
+    toolName: cut(toolName, MAX_NAME_LENGTH),
+    definition: toJsonText(definition, MAX_DEFINITION_LENGTH) ?? "null",
+    bytes,
+    tokens,
+    tokenMethod: cut(tokenMethod, MAX_NAME_LENGTH),
+    seenAt: now,
+  };
+}
+
+/** The end of one session. The first end of a session stands. */
+export type SessionEnd = {
+  readonly sessionId: string;
+  readonly endedAt: number;
+  readonly reason: string | null;
+};
+
+export function toSessionEnd(sessionId: string, reason: string | null, now: number): SessionEnd {
+  return {
+    sessionId: cut(sessionId, MAX_NAME_LENGTH),
+    endedAt: now,
+    reason: name(reason ?? undefined),
+  };
+}
+
+type Parties = Pick<
+  z.output<typeof sessionDetailsSchema>,
+  "clientName" | "clientVersion" | "serverName" | "serverVersion" | "protocolVersion" | "transport"
+>;
+
+function toPartyColumns(parties: Parties) {
+  return {
+    clientName: name(parties.clientName),
+    clientVersion: name(parties.clientVersion),
+    serverName: name(parties.serverName),
+    serverVersion: name(parties.serverVersion),
+    protocolVersion: name(parties.protocolVersion),
+    transport: name(parties.transport),
+  };
+}

@@ -1,0 +1,97 @@
+import { isBusy } from "../errors.ts";
+import { FileWriter } from "./file-writer.ts";
+import { FileLock } from "../file/lock.ts";
+import { type RecoveredBatch, type RecoverySteps, recoverySteps } from "./recovery.ts";
+import type { RecordRejection } from "./statements.ts";
+
+export interface BackgroundRecoveryOptions {
+  readonly path: string;
+  readonly warn: (message: string) => void;
+  /** Told how many records were taken in, after each batch. */
+  readonly took: (records: number) => void;
+}
+
+/** Pause between two batches, in which others write, in milliseconds. */
+const PAUSE_MS = 5;
+
+/** Pause while another process holds the lock of the database, in milliseconds. */
+const BUSY_PAUSE_MS = 1_000;
+
+/** Takes in the journals of dead processes batch by batch, each on a turn of the event loop of its own. */
+export class BackgroundRecovery {
+  readonly #options: BackgroundRecoveryOptions;
+  #steps: RecoverySteps | undefined;
+  /** What is to be committed next. */
+  #batch: RecoveredBatch | undefined;
+  #writer: { readonly recorderId: string; readonly file: FileWriter } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: BackgroundRecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Begins on the next turn of the event loop. Never keeps the process alive. */
+  start(): void {
+    if (this.#timer === undefined) this.#schedule(0);
+  }
+
+  /** Ends at once; what was not committed stays in its file. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#batch = undefined;
+    this.#steps?.return();
+    this.#steps = undefined;
+    this.#closeWriter();
+  }
+
+  #schedule(pauseMs: number): void {
+    this.#timer = setTimeout(() => this.#advance(), pauseMs);
+    this.#timer.unref();
+  }
+
+  #advance(): void {
+    const { path, warn, took } = this.#options;
+    const steps = (this.#steps ??= recoverySteps({ path, warn, took, takeTurn }));
+    const step = this.#batch ? this.#commit(steps, this.#batch) : steps.next();
+    if (step === "busy") this.#schedule(BUSY_PAUSE_MS);
+    else if (step.done) this.stop();
+    else {
+      this.#batch = step.value;
+      this.#schedule(PAUSE_MS);
+    }
+  }
+
+  #commit(
+    steps: RecoverySteps,
+    { recorderId, records }: RecoveredBatch,
+  ): IteratorResult<RecoveredBatch, void> | "busy" {
+    let rejections: readonly RecordRejection[];
+    try {
+      rejections = this.#writerOf(recorderId).writeSync(records, 0);
+    } catch (error) {
+      return isBusy(error) ? "busy" : steps.throw(error);
+    }
+    return steps.next(rejections);
+  }
+
+  /** A writer in the name of a dead recorder: the sessions that its calls name are its own. */
+  #writerOf(recorderId: string): FileWriter {
+    if (this.#writer?.recorderId !== recorderId) {
+      this.#closeWriter();
+      const { path, warn } = this.#options;
+      this.#writer = { recorderId, file: new FileWriter(path, recorderId, warn) };
+    }
+    return this.#writer.file;
+  }
+
+  #closeWriter(): void {
+    this.#writer?.file.close();
+    this.#writer = undefined;
+  }
+}
+
+/** Nobody is waited for: who has the turn takes in all that is left. */
+function takeTurn(lock: string): FileLock | undefined {
+  return FileLock.tryAcquire(lock);
+}

@@ -1,0 +1,202 @@
+import { BackgroundRecovery } from "./background-recovery.ts";
+import type { Rejection } from "./batcher.ts";
+import { AnalyticsError, type AnalyticsErrorCode, errorMessage } from "../errors.ts";
+import { type CommitCost, FileWriter } from "./file-writer.ts";
+import { InlineWriter, type LineWriter } from "./line-writer.ts";
+import type { RetentionPolicy } from "../housekeeping/retention.ts";
+
+/** What the worker is told. `lines` are one text: it crosses the threads fastest. */
+export type ToWorker =
+  | {
+      readonly kind: "open";
+      readonly path: string;
+      readonly recorderId: string;
+      readonly retention: RetentionPolicy;
+    }
+  | { readonly kind: "write"; readonly lines: string }
+  /** To take in what dead processes left, in between. */
+  | { readonly kind: "recover" }
+  | { readonly kind: "close" };
+
+interface Failure {
+  readonly code: AnalyticsErrorCode;
+  readonly message: string;
+}
+
+/** What it answers. */
+export type FromWorker =
+  | {
+      readonly kind: "written";
+      /** The index of each line that can never be stored, and why. */
+      readonly rejections: readonly (readonly [index: number, Failure])[];
+      readonly cost: CommitCost;
+    }
+  | ({ readonly kind: "failed" } & Failure)
+  | { readonly kind: "warning"; readonly message: string }
+  | { readonly kind: "recovered"; readonly records: number }
+  | { readonly kind: "closed" };
+
+export interface WorkerWriterOptions {
+  /** Where the worker's program is. */
+  readonly program: string | URL;
+  readonly path: string;
+  readonly recorderId: string;
+  readonly retention: RetentionPolicy;
+  readonly warn: (message: string) => void;
+  /** Told how many records of dead processes were taken in. */
+  readonly recovered: (records: number) => void;
+}
+
+/** The program beside this file; in a bundle there is none. */
+export const WORKER_PROGRAM = new URL("./writer.worker.ts", import.meta.url);
+
+type Answer = readonly Rejection<string>[];
+
+/** A batch that the worker has not acknowledged. */
+interface Pending extends PromiseWithResolvers<Answer> {
+  readonly lines: readonly string[];
+}
+
+/**
+ * Writes batches in a worker: locks, commits and checkpoints are waited for in its thread.
+ *
+ * The worker is started at the first batch and never keeps the process alive. If it dies, the batch fails,
+ * and the next one starts another. If it cannot run at all (a bundle without its file), batches are written
+ * in the calling thread, after one warning.
+ */
+export class WorkerWriter implements LineWriter {
+  readonly #options: WorkerWriterOptions;
+  #worker: Worker | undefined;
+  /** Whether this worker ever answered: one that never did cannot run here. */
+  #hasAnswered = false;
+  #pending: Pending | undefined;
+  #closed: PromiseWithResolvers<void> | undefined;
+  #inline: LineWriter | undefined;
+  #cost: CommitCost | undefined;
+  /** Whether `recover()` was called: a writer that takes over goes on with it. */
+  #isRecovering = false;
+
+  constructor(options: WorkerWriterOptions) {
+    this.#options = options;
+  }
+
+  get cost(): CommitCost | undefined {
+    return this.#inline?.cost ?? this.#cost;
+  }
+
+  write(lines: readonly string[]): Promise<Answer> {
+    if (this.#inline) return this.#inline.write(lines);
+    const pending = { lines, ...Promise.withResolvers<Answer>() };
+    this.#pending = pending;
+    try {
+      this.#worker ??= this.#start();
+      post(this.#worker, { kind: "write", lines: lines.join("") });
+    } catch (error) {
+      this.#fallBack(errorMessage(error));
+    }
+    return pending.promise;
+  }
+
+  recover(): void {
+    this.#isRecovering = true;
+    if (this.#inline) return this.#inline.recover();
+    try {
+      post((this.#worker ??= this.#start()), { kind: "recover" });
+    } catch (error) {
+      this.#fallBack(errorMessage(error));
+    }
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    await this.#inline?.close(timeoutMs);
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#closed = Promise.withResolvers();
+    const timer = setTimeout(this.#closed.resolve, timeoutMs);
+    post(worker, { kind: "close" });
+    await this.#closed.promise;
+    clearTimeout(timer);
+    this.#worker = undefined;
+    worker.terminate();
+    this.#pending?.reject(new Error("The writing thread was ended"));
+    this.#pending = undefined;
+  }
+
+  #start(): Worker {
+    const { program, path, recorderId, retention } = this.#options;
+    const worker = new Worker(program, { ref: false });
+    this.#hasAnswered = false;
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+      if (worker === this.#worker) this.#onMessage(data);
+    });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#onDeath(worker, event.message);
+    });
+    worker.addEventListener("close", () => this.#onDeath(worker, "it ended"));
+    post(worker, { kind: "open", path, recorderId, retention });
+    return worker;
+  }
+
+  #onMessage(message: FromWorker): void {
+    const pending = this.#pending;
+    switch (message.kind) {
+      case "written":
+        this.#hasAnswered = true;
+        this.#cost = message.cost;
+        this.#pending = undefined;
+        pending?.resolve(
+          message.rejections.map(([index, failure]) => ({
+            item: pending.lines[index] ?? "",
+            error: this.#toError(failure),
+          })),
+        );
+        return;
+      case "failed":
+        this.#hasAnswered = true;
+        this.#pending = undefined;
+        pending?.reject(this.#toError(message));
+        return;
+      case "warning":
+        this.#options.warn(message.message);
+        return;
+      case "recovered":
+        this.#options.recovered(message.records);
+        return;
+      case "closed":
+        this.#closed?.resolve();
+    }
+  }
+
+  #toError({ code, message }: Failure): AnalyticsError {
+    return new AnalyticsError(code, this.#options.path, message);
+  }
+
+  #onDeath(worker: Worker, reason: string): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    this.#closed?.resolve();
+    if (!this.#hasAnswered) return this.#fallBack(reason);
+    this.#pending?.reject(new Error(`The writing thread died: ${reason}`));
+    this.#pending = undefined;
+  }
+
+  /** Writes in this thread from now on. */
+  #fallBack(reason: string): void {
+    const { path, recorderId, warn, recovered } = this.#options;
+    warn(
+      `Expected to write in a thread of its own, but it could not run (${reason}). Batches are written in the tool's thread. In a bundle, say with the option \`worker\` where its program is.`,
+    );
+    const recovery = new BackgroundRecovery({ path, warn, took: recovered });
+    const inline = new InlineWriter(new FileWriter(path, recorderId, warn), recovery);
+    this.#inline = inline;
+    if (this.#isRecovering) inline.recover();
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending) inline.write(pending.lines).then(pending.resolve, pending.reject);
+  }
+}
+
+function post(worker: Worker, message: ToWorker): void {
+  worker.postMessage(message);
+}
