@@ -65,9 +65,10 @@ export class TelemetryService implements AsyncDisposable {
   #hasSessions = false;
 
   /**
-   * @param database A database that is open; or the path of a file, which the writing thread opens, creates and
-   * migrates, and into which it takes what killed processes left: nothing is waited for here, and while the file is
-   * locked, records wait in the journal. Default: `TOOLMETER_DB`, else `analytics.db` in the user's data directory.
+   * @param database An open database, or the path of a file. Default: `TOOLMETER_DB`, else `analytics.db` in the
+   * user's data directory. The constructor does not open the file: the writing thread opens, creates and migrates it,
+   * and imports what killed processes left. While that fails (a lock, a directory that is not mounted yet, missing
+   * permissions), records are accepted and wait: in the journal, or in memory where no journal can be made.
    * @throws AnalyticsError if a path names a directory, another program's file, or one that a newer Toolmeter wrote.
    */
   constructor(database?: AnalyticsDb | string, config: TelemetryConfig = {}) {

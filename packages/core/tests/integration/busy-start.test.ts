@@ -1,9 +1,10 @@
 /** Services that begin while others hold, create or migrate their file: what they accept is there in the end. */
 import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import { join } from "node:path";
-import { z } from "zod";
+import { readFileSync } from "node:fs";
 import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
+import { listSegments } from "../../src/analytics/journal/segments.ts";
+import { startRecorder } from "../support/first-call.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const RECORDERS = 12;
@@ -14,41 +15,22 @@ const ROUNDS = Number(process.env["TOOLMETER_ROUNDS"] ?? 1);
 /** How long the file is held, in milliseconds: 0.5 s, in the long run 1, 10 and 60 s. */
 const HOLDS = ROUNDS < 20 ? [500] : [1_000, 10_000, 60_000];
 
-const answerSchema = z.object({
-  accepted: z.number(),
-  dropped: z.number(),
-  unjournaled: z.number(),
-});
-
-/** A process that has loaded everything and waits for its task. */
-async function startRecorder() {
-  let answered = Promise.withResolvers<unknown>();
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "programs/first-call.ts")], {
-    stdio: ["ignore", "inherit", "ignore"],
-    ipc: (message: unknown) => answered.resolve(message),
-  });
-  await answered.promise;
-  return {
-    async record(file: string, milliseconds: number) {
-      answered = Promise.withResolvers();
-      child.send({ file, milliseconds });
-      return answerSchema.parse(await answered.promise);
-    },
-    kill: () => child.kill(),
-  };
-}
-
 function callsIn(file: string): number {
   using db = createAnalyticsDb(file);
   expect(db.$client.query("pragma integrity_check").values()).toEqual([["ok"]]);
   return Number(db.$client.query("select count(*) from tool_calls").values()[0]?.[0]);
 }
 
-const recorders = await Promise.all(Array.from({ length: RECORDERS }, startRecorder));
+function journalledCalls(file: string): number {
+  const texts = listSegments(file).map(({ path }) => readFileSync(path, "utf8"));
+  return texts.join("").split('"kind":"tool_call"').length - 1;
+}
+
+const recorders = await Promise.all(Array.from({ length: RECORDERS }, () => startRecorder()));
 const [recorder] = recorders;
 
-afterAll(() => {
-  for (const started of recorders) started.kill();
+afterAll(async () => {
+  await Promise.all(recorders.map((started) => started.kill()));
 });
 
 test(`${RECORDERS} recorders begin together on a new file, ${ROUNDS} times, each with a call at once`, async () => {
@@ -112,5 +94,22 @@ test("a lock on a file that is still empty loses no call", async () => {
   holder.close();
   const { accepted = 0 } = (await answer) ?? {};
   expect(accepted).toBeGreaterThan(1);
+  expect(callsIn(file)).toBe(accepted);
+}, 60_000);
+
+test("killed while the file is locked, leaves what it accepted in the journal", async () => {
+  using directory = temporaryDirectory();
+  const file = directory.file("a.db");
+  createAnalyticsDb(file).close();
+  const holder = new Database(file);
+  holder.run("begin exclusive");
+  const killed = await startRecorder();
+  const interrupted = killed.record(file, 60_000).catch(() => "killed");
+  while (journalledCalls(file) < 3) await Bun.sleep(10);
+  await killed.kill();
+  expect(await interrupted).toBe("killed");
+  const accepted = journalledCalls(file);
+  holder.run("rollback");
+  holder.close();
   expect(callsIn(file)).toBe(accepted);
 }, 60_000);

@@ -12,6 +12,7 @@ import { pathToFileURL } from "node:url";
 import { whileBusySync } from "./busy.ts";
 import { canonicalPath } from "./canonical-path.ts";
 import { AnalyticsError, type AnalyticsErrorCode, toAnalyticsError } from "../errors.ts";
+import { contentOf, statFile } from "./identity.ts";
 import { whileLogLocked } from "./log-lock.ts";
 import { restoreWalMode, separateForeignLog } from "./log-owner.ts";
 import { isCurrent, migrate } from "./migrations.ts";
@@ -76,20 +77,22 @@ export function openWhileLocked(file: string, warn: (message: string) => void): 
 
 /** Failures that do not pass by themselves. */
 const LASTING: ReadonlySet<AnalyticsErrorCode> = new Set([
+  "is_directory",
   "not_a_database",
   "foreign_database",
   "newer_schema",
-  "cannot_open",
 ]);
 
 /**
- * Throws an AnalyticsError if a file can never be ours as it is: a directory, another program's file, a newer
- * schema. Never waits; makes nothing but the directory. A lock, or damage, is for the writer to deal with.
+ * Throws an AnalyticsError if the path names a directory, another program's file, or a file of a newer schema. Never
+ * waits. Any other obstacle may pass (a lock, a directory that is not mounted yet, missing permissions) or is for the
+ * writer to deal with (damage).
  */
 export function assertUsable(file: string): void {
-  if (isMissing(file)) return;
-  const { mtimeMs, size } = statSync(file);
+  const before = statFile(file);
+  if (!before) return;
   try {
+    if (isMissing(file)) return;
     const client = openToIdentify(file);
     try {
       client.transaction(() => isCurrent(client, file)).deferred();
@@ -98,9 +101,9 @@ export function assertUsable(file: string): void {
     }
   } catch (error) {
     const known = toAnalyticsError(error, file);
-    const after = statSync(file, { throwIfNoEntry: false });
-    const hasChanged = after?.mtimeMs !== mtimeMs || after.size !== size;
-    if (LASTING.has(known.code) && !hasChanged) throw known;
+    const after = statFile(file);
+    const isUnchanged = after !== undefined && contentOf(after) === contentOf(before);
+    if (LASTING.has(known.code) && isUnchanged) throw known;
   }
 }
 
@@ -150,11 +153,20 @@ function isMissing(file: string): boolean {
     makeDirectory(canonicalPath(file));
     return true;
   }
-  if (statSync(file).isDirectory()) {
+  const found = statSync(file);
+  if (found.isDirectory()) {
     throw new AnalyticsError(
       "is_directory",
       file,
       `Expected a file, but ${file} is a directory. Name a file in it, such as ${join(file, "analytics.db")}.`,
+    );
+  }
+  // To open a pipe would wait for its other end.
+  if (!found.isFile()) {
+    throw new AnalyticsError(
+      "not_a_database",
+      file,
+      `Expected a file, but ${file} is a pipe, a socket or a device. Choose another path.`,
     );
   }
   assertWritable(file);

@@ -6,8 +6,8 @@ export type Destination = Pick<AnalyticsDb, "path"> &
   Partial<Pick<AnalyticsDb, "$client" | "journalMode" | "recovery">>;
 
 /**
- * The destination that a database or a path names. Never waits for a lock.
- * @throws AnalyticsError if records could never be stored there.
+ * The destination that a database or a path names. Needs no file yet, and never waits for a lock.
+ * @throws AnalyticsError if the path names a directory, another program's file, or a file of a newer schema.
  */
 export function destinationOf(
   database: AnalyticsDb | string | undefined,

@@ -10,7 +10,7 @@ import { canonicalPath } from "../file/canonical-path.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { MEMORY } from "../file/connection.ts";
 import type { Destination } from "./destination.ts";
-import { analyticsErrorCode, errorMessage } from "../errors.ts";
+import { type AnalyticsErrorCode, analyticsErrorCode, errorMessage } from "../errors.ts";
 import { atExit } from "./exit.ts";
 import { type CommitCost, FileWriter } from "../writing/file-writer.ts";
 import type { LastLine } from "./in-flight.ts";
@@ -34,8 +34,15 @@ const EXIT_WAIT_MS = 250;
 /** How long after its start a service begins to take in the journals of dead processes, in milliseconds. */
 const RECOVERY_DELAY_MS = 500;
 
-/** Longest pause between two tries to write, in milliseconds: into a locked file, and after any other failure. */
-const LOCKED_RETRY_MS = 1_000;
+/** Failures that often pass: a lock, a directory that is not mounted yet, permissions that are not set yet. */
+const PASSING: ReadonlySet<AnalyticsErrorCode | undefined> = new Set([
+  "locked",
+  "cannot_open",
+  "read_only",
+] as const);
+
+/** Longest pause between two tries to write, in milliseconds: after a failure that may pass, and after any other. */
+const PASSING_RETRY_MS = 1_000;
 const RETRY_MS = 30_000;
 
 /** Time for the worker to close its connection, after everything is written, in milliseconds. */
@@ -96,8 +103,7 @@ export class Pipeline {
       // Whoever takes batches instead of the database gets them as small as it asked for.
       maxBatchSize: config.batchSize * (writer ? 1 : BATCHES_A_COMMIT),
       flushIntervalMs: config.flushIntervalMs,
-      // A lock passes by itself; what else fails does seldom.
-      maxRetryMs: (error) => (analyticsErrorCode(error) === "locked" ? LOCKED_RETRY_MS : RETRY_MS),
+      maxRetryMs: (error) => (PASSING.has(analyticsErrorCode(error)) ? PASSING_RETRY_MS : RETRY_MS),
       maxQueueSize: config.maxQueueSize,
       maxQueueBytes: config.maxQueueBytes,
       maxBatchBytes: MAX_BATCH_LENGTH,

@@ -1,14 +1,16 @@
 /**
  * For each file that a message names: begins a service on it, records calls at once and for some milliseconds, shuts
- * down, and answers with what was accepted. Ends with its parent.
+ * down, and answers with what was accepted. Ends with its parent. With the argument `nobody` it has no rights of root.
  */
 import { TelemetryService } from "../../../src/analytics/index.ts";
+import { becomeNobody } from "../../support/nobody.ts";
 
 interface Task {
   readonly file: string;
   readonly milliseconds: number;
 }
 
+if (process.argv[2] === "nobody") becomeNobody();
 process.on("message", (task: Task) => void perform(task));
 process.send?.("ready");
 

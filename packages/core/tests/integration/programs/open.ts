@@ -4,13 +4,10 @@
  */
 import { createAnalyticsDb } from "../../../src/analytics/index.ts";
 import { describeFailure } from "../../support/failure.ts";
-import { NOBODY } from "../../support/nobody.ts";
+import { becomeNobody } from "../../support/nobody.ts";
 
 const [path] = process.argv.slice(2);
-if (process.getuid?.() === 0) {
-  process.setgid?.(NOBODY);
-  process.setuid?.(NOBODY);
-}
+becomeNobody();
 process.stdout.write(JSON.stringify(open()));
 
 function open() {
