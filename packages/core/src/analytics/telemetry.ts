@@ -1,20 +1,12 @@
-import type { FlushResult, Rejection } from "./writing/batcher.ts";
 import { type ResolvedConfig, type TelemetryConfig, resolveConfig } from "./recording/config.ts";
 import type { AnalyticsDb } from "./database/database.ts";
 import { destinationOf } from "./recording/destination.ts";
-import { analyticsErrorCode, errorMessage } from "./errors.ts";
-import { Health } from "./recording/health.ts";
-import {
-  CallsInFlight,
-  type LastLine,
-  type ToolCallHandle,
-  type ToolCallStart,
-} from "./recording/in-flight.ts";
+import { atExit } from "./recording/exit.ts";
+import { CallsInFlight, type ToolCallHandle, type ToolCallStart } from "./recording/in-flight.ts";
 import {
   type SessionDetails,
   type ToolCallMetadata,
   type ToolDefinition,
-  explainRefusal,
   sessionDetailsSchema,
   sessionIdSchema,
   sessionReasonSchema,
@@ -23,12 +15,12 @@ import {
 } from "./records/metadata.ts";
 import { toSeenDefinition, toSessionEnd, toSessionStart } from "./records/session.ts";
 import { toCallDetails } from "./records/details.ts";
-import { Meter } from "./recording/meter.ts";
-import { Pipeline } from "./recording/pipeline.ts";
+import { type LastLine, Pipeline } from "./recording/pipeline.ts";
 import { encode, encodeCall } from "./records/record.ts";
 import { Reporter } from "./recording/reporter.ts";
 import type { TelemetryStats } from "./recording/stats.ts";
-import type { DropReason } from "./vocabulary.ts";
+import { Tally } from "./recording/tally.ts";
+import type { FlushResult } from "./writing/batcher.ts";
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
 
@@ -44,23 +36,11 @@ export class TelemetryService implements AsyncDisposable {
   readonly #config: ResolvedConfig;
   readonly #recorderId = Bun.randomUUIDv7();
   readonly #path: string;
-  #recovered: number;
   readonly #reporter: Reporter;
+  readonly #tally: Tally;
   readonly #pipeline: Pipeline;
-  readonly #meter = new Meter();
-  readonly #health = new Health(this.#recorderId);
   readonly #calls: CallsInFlight;
-  readonly #dropped: Record<DropReason, number> = {
-    invalid: 0,
-    queue_full: 0,
-    unwritable: 0,
-    unknown_session: 0,
-    shut_down: 0,
-    shutdown_timeout: 0,
-  };
-  #written = 0;
-  #failedFlushes = 0;
-  #lastError: TelemetryStats["lastError"] = null;
+  readonly #forgetExit: () => void;
   /** Whether any record named a session: else there is none to end. */
   #hasSessions = false;
 
@@ -73,41 +53,20 @@ export class TelemetryService implements AsyncDisposable {
    */
   constructor(database?: AnalyticsDb | string, config: TelemetryConfig = {}) {
     this.#config = resolveConfig(config);
-    const db = destinationOf(database, this.#config.enabled);
-    this.#path = db.path;
-    this.#recovered = db.recovery?.records ?? 0;
+    const destination = destinationOf(database, this.#config.enabled);
+    this.#path = destination.path;
     this.#reporter = new Reporter(this.#config.logger);
+    this.#tally = new Tally(this.#reporter, destination.recovery?.records);
     this.#pipeline = new Pipeline({
-      db,
+      destination,
       recorderId: this.#recorderId,
       config: this.#config,
       writer: config.writer,
-      observer: {
-        written: (batch, rejections, durationMs) =>
-          this.#onWritten(batch.length, rejections, durationMs),
-        failed: (error, failures, retryInMs) => this.#onFailed(error, failures, retryInMs),
-      },
-      recovered: (records) => {
-        this.#recovered += records;
-      },
-      footnote: (count) => this.#healthLine(count),
-      lastLines: () => this.#lastLines(),
+      tally: this.#tally,
     });
-    this.#calls = new CallsInFlight(this.#config, {
-      follow: (id, line) => this.#pipeline.open(id, line),
-      accept: (id, line) => {
-        if (line === undefined) this.#pipeline.drop(id);
-        else this.#accept(line, id);
-      },
-      refuse: (what, error) => this.#refuse(what, error),
-      sawSession: () => {
-        this.#hasSessions = true;
-      },
-      took: (nanoseconds) => {
-        this.#meter.recording += nanoseconds;
-      },
-    });
-    if (this.#config.enabled) this.#reporter.started(db.path, db.journalMode);
+    this.#calls = new CallsInFlight(this.#config, this.#pipeline, this.#tally);
+    this.#forgetExit = this.#pipeline.isOnFile ? atExit(() => this.#onExit()) : () => undefined;
+    if (this.#config.enabled) this.#reporter.started(destination.path, destination.journalMode);
   }
 
   /**
@@ -115,30 +74,27 @@ export class TelemetryService implements AsyncDisposable {
    * had ended is open again. Calls may also name a session that was never started.
    */
   startSession(sessionId: string, details: SessionDetails = {}): void {
-    if (!this.#config.enabled) return;
-    try {
+    this.#record("the start of a session", () => {
       const id = sessionIdSchema.parse(sessionId);
       const valid = sessionDetailsSchema.parse(details);
       const row = toSessionStart(id, this.#recorderId, valid, Date.now());
-      this.#accept(encode({ kind: "session_start", row }));
       this.#hasSessions = true;
       this.#reporter.session("started", row.id);
-    } catch (error) {
-      this.#refuse("the start of a session", error);
-    }
+      return encode({ kind: "session_start", row });
+    });
   }
 
   /** Records one finished tool call. Returns at once: no database is waited for on the caller's stack. */
   recordToolCall(metadata: ToolCallMetadata): void {
     if (!this.#config.enabled) return;
     const startedAt = Bun.nanoseconds();
-    try {
+    this.#record("a tool call", () => {
       const now = Date.now();
-      this.#accept(this.#encodeCall(Bun.randomUUIDv7("hex", now), now, metadata));
-    } catch (error) {
-      this.#refuse("a tool call", error);
-    }
-    this.#meter.recording += Bun.nanoseconds() - startedAt;
+      const valid = toolCallMetadataSchema.parse(metadata);
+      if (valid.sessionId) this.#hasSessions = true;
+      return encodeCall(Bun.randomUUIDv7("hex", now), now, toCallDetails(valid, this.#config));
+    });
+    this.#tally.took(Bun.nanoseconds() - startedAt);
   }
 
   /**
@@ -153,15 +109,12 @@ export class TelemetryService implements AsyncDisposable {
 
   /** Ends a session; its first end stands. An unknown session is logged and counted. */
   endSession(sessionId: string, reason: string | null = null): void {
-    if (!this.#config.enabled) return;
-    try {
+    this.#record("the end of a session", () => {
       const id = sessionIdSchema.parse(sessionId);
       const row = toSessionEnd(id, sessionReasonSchema.parse(reason), Date.now());
-      this.#accept(encode({ kind: "session_end", row }));
       this.#reporter.session("ended", row.sessionId);
-    } catch (error) {
-      this.#refuse("the end of a session", error);
-    }
+      return encode({ kind: "session_end", row });
+    });
   }
 
   /**
@@ -169,13 +122,10 @@ export class TelemetryService implements AsyncDisposable {
    * `last_seen_at_ms`; `startSession` links it with a session by its hash.
    */
   recordToolDefinition(definition: ToolDefinition): void {
-    if (!this.#config.enabled) return;
-    try {
+    this.#record("a tool's definition", () => {
       const row = toSeenDefinition(toolDefinitionSchema.parse(definition), Date.now());
-      this.#accept(encode({ kind: "tool_definition", row }));
-    } catch (error) {
-      this.#refuse("a tool's definition", error);
-    }
+      return encode({ kind: "tool_definition", row });
+    });
   }
 
   /**
@@ -201,8 +151,11 @@ export class TelemetryService implements AsyncDisposable {
 
   async #shutDown(): Promise<FlushResult> {
     if (!this.#config.enabled) return NOTHING_TO_FLUSH;
-    const result = await this.#pipeline.close(this.#config.shutdownTimeoutMs);
-    this.#reporter.ended(this.#pipeline.lost, this.#pipeline.leftInJournal);
+    const result = await this.#pipeline.close(this.#config.shutdownTimeoutMs, this.#lastLines());
+    // Last: a process may end while it waits for this.
+    this.#forgetExit();
+    const { dropped, leftInJournal } = this.#pipeline.stats;
+    this.#reporter.ended(dropped.shutdown_timeout, leftInJournal);
     return result;
   }
 
@@ -220,86 +173,41 @@ export class TelemetryService implements AsyncDisposable {
     return this.#config.enabled;
   }
 
-  /** A snapshot of what was accepted, written and dropped, and of what it cost. */
+  /**
+   * A snapshot of what was accepted, written and dropped, and of what it cost. To read it changes nothing: a call whose
+   * details are said later is counted when they are, after 5 ms or at `flush()`.
+   */
   get stats(): TelemetryStats {
-    this.#calls.catchUp();
-    const { queue, journal, lost, leftInJournal } = this.#pipeline;
-    return {
-      accepted: queue.accepted,
-      written: this.#written,
-      queued: queue.queued,
-      dropped: { ...this.#dropped, shutdown_timeout: lost },
-      leftInJournal,
-      recovered: this.#recovered,
-      failedFlushes: this.#failedFlushes,
-      retries: queue.retries,
-      lastError: this.#lastError && { ...this.#lastError },
-      inFlight: this.#calls.size,
-      ...this.#meter.readings,
-      queuePeak: queue.peak,
-      journalBytes: journal?.written ?? 0,
-      unjournaled: journal?.failures ?? 0,
-    };
+    return { ...this.#pipeline.stats, inFlight: this.#calls.size };
   }
 
-  #encodeCall(id: string, now: number, metadata: ToolCallMetadata): string {
-    const valid = toolCallMetadataSchema.parse(metadata);
-    if (valid.sessionId) this.#hasSessions = true;
-    return encodeCall(id, now, toCallDetails(valid, this.#config));
-  }
-
-  #accept(line: string, callId?: string): void {
-    if (this.#pipeline.accept(line, callId)) return;
-    if (this.#pipeline.queue.isClosed) {
-      this.#dropped.shut_down += 1;
-      this.#reporter.afterShutdown();
-    } else {
-      this.#dropped.queue_full += 1;
-      this.#reporter.overflowed(this.#pipeline.queue.queued);
+  /** Accepts a line; what cannot be encoded is counted as invalid. */
+  #record(what: string, encoded: () => string): void {
+    if (!this.#config.enabled) return;
+    try {
+      this.#pipeline.accept(encoded());
+    } catch (error) {
+      this.#tally.invalid(what, error);
     }
-  }
-
-  #refuse(what: string, error: unknown): void {
-    this.#dropped.invalid += 1;
-    this.#reporter.refused(what, explainRefusal(error));
   }
 
   /** The calls in flight, as abandoned; and the end of the open sessions. */
   #lastLines(): readonly LastLine[] {
     const lines = [...this.#calls.abandon()];
-    if (this.#hasSessions) {
+    if (this.#hasSessions || this.#calls.hasSessions) {
       const row = { recorderId: this.#recorderId, endedAt: Date.now(), reason: "shutdown" };
       lines.push({ line: encode({ kind: "recorder_end", row }) });
     }
     return lines;
   }
 
-  /** How the recorder fares, if it is time to say so, as of the moment that `count` more records are written. */
-  #healthLine(count: number): string | undefined {
-    const now = performance.now();
-    if (!this.#pipeline.queue.isClosed && !this.#health.isDue(now)) return undefined;
-    const stats = { ...this.stats, written: this.#written + count };
-    return encode({ kind: "recorder_health", row: this.#health.row(stats, Date.now(), now) });
-  }
-
-  #onWritten(count: number, rejections: readonly Rejection<string>[], durationMs: number): void {
-    this.#written += count - rejections.length;
-    this.#meter.wrote(durationMs, this.#pipeline.cost);
-    for (const { error } of rejections) {
-      this.#dropped[dropReason(error)] += 1;
-      this.#reporter.rejected(error);
+  /** The process ends now: what waits is written in this thread, or stays in the journal, or is lost. */
+  #onExit(): void {
+    try {
+      this.#pipeline.closeNow(this.#lastLines());
+    } catch (error) {
+      const { dropped, leftInJournal } = this.#pipeline.stats;
+      this.#reporter.endedSuddenly(dropped.shutdown_timeout, leftInJournal, error);
     }
-    const hasRoom = this.#pipeline.queue.queued <= this.#config.maxQueueSize / 2;
-    this.#reporter.written(count - rejections.length, durationMs, hasRoom);
   }
-
-  #onFailed(error: unknown, failures: number, retryInMs: number): void {
-    this.#failedFlushes += 1;
-    this.#lastError = { message: errorMessage(error), at: Date.now() };
-    this.#reporter.failed(error, failures, retryInMs, this.#pipeline.queue.queued);
-  }
-}
-
-function dropReason(error: unknown): DropReason {
-  return analyticsErrorCode(error) === "unknown_session" ? "unknown_session" : "unwritable";
 }

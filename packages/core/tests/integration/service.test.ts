@@ -260,6 +260,7 @@ test("calls that start or end after the shutdown are counted, and no journal is 
   await store.telemetry.shutdown();
   call.end({ status: "success" }, () => ({ outputBytes: 1 }));
   store.telemetry.startToolCall({ toolName: "late" }).end();
+  await store.telemetry.flush();
   expect(store.telemetry.stats).toMatchObject({ unjournaled: 0, dropped: { shut_down: 2 } });
   expect(store.warnings()).toEqual([expect.stringContaining("the service was shut down")]);
 });

@@ -1,8 +1,16 @@
 import type { ResolvedConfig } from "./config.ts";
 import type { ToolCallMetadata } from "../records/metadata.ts";
-import { knownFields, toEndedCall, toOutcome, toStartDetails } from "../records/details.ts";
+import type { LastLine, Pipeline } from "./pipeline.ts";
 import { encodeCall } from "../records/record.ts";
-import type { CallDetails } from "../records/metadata.ts";
+import {
+  type StartedCall,
+  abandoned,
+  ended,
+  knownFields,
+  toStartedCall,
+  withOutcome,
+} from "../records/started-call.ts";
+import type { Tally } from "./tally.ts";
 
 /** What is known of a call when it starts. */
 export type ToolCallStart = Omit<ToolCallMetadata, "durationMs" | "status">;
@@ -33,48 +41,40 @@ const LATER_MS = 5;
 const MAX_IN_FLIGHT = 10_000;
 
 interface InFlight {
-  /** What was said of it but its payloads, which are in `details`. */
-  readonly metadata: Partial<ToolCallMetadata>;
-  readonly details: CallDetails;
+  readonly call: StartedCall;
   readonly recordedAt: number;
   /** By the monotonic clock. */
   readonly since: number;
 }
 
-/** A line that is recorded at the very end. */
-export interface LastLine {
-  readonly line: string;
-  /** The call in flight that it ends. */
-  readonly callId?: string;
-}
-
-/** What becomes of calls, told to the service. */
-export interface InFlightObserver {
-  /** This line stands for the call until it is settled. */
-  follow(id: string, line: string): void;
-  /** The call is over, with its line; without one it was refused. */
-  accept(id: string, line: string | undefined): void;
-  refuse(what: string, error: unknown): void;
-  sawSession(): void;
-  /** Time that the host gave, in nanoseconds. */
-  took(nanoseconds: number): void;
-}
-
-/** The calls that run, from their start to their end, and what is still to be said of them. */
+/** The calls that run: journalled at their start, accepted with their end, abandoned if that never comes. */
 export class CallsInFlight {
   readonly #config: ResolvedConfig;
-  readonly #observer: InFlightObserver;
+  readonly #pipeline: Pick<Pipeline, "accept" | "drop" | "open">;
+  readonly #tally: Pick<Tally, "invalid" | "took">;
+  /** The calls that run and are in the journal. */
   readonly #calls = new Map<string, InFlight>();
   /** Starts and ends whose details are still to be asked for. */
   readonly #postponed: (() => void)[] = [];
+  #hasSessions = false;
 
-  constructor(config: ResolvedConfig, observer: InFlightObserver) {
+  constructor(
+    config: ResolvedConfig,
+    pipeline: Pick<Pipeline, "accept" | "drop" | "open">,
+    tally: Pick<Tally, "invalid" | "took">,
+  ) {
     this.#config = config;
-    this.#observer = observer;
+    this.#pipeline = pipeline;
+    this.#tally = tally;
   }
 
   get size(): number {
     return this.#calls.size;
+  }
+
+  /** Whether any call named a session. */
+  get hasSessions(): boolean {
+    return this.#hasSessions;
   }
 
   /** See `TelemetryService.startToolCall`. */
@@ -91,6 +91,7 @@ export class CallsInFlight {
       end: (details: ToolCallEnd | (() => ToolCallEnd) = {}, more?: () => ToolCallEnd) => {
         if (isOver) return;
         isOver = true;
+        if (call) this.#calls.delete(handle.id);
         const durationMs = performance.now() - since;
         const isLater = typeof details === "function";
         const say = isLater
@@ -127,8 +128,8 @@ export class CallsInFlight {
   abandon(): readonly LastLine[] {
     this.catchUp();
     const now = performance.now();
-    const lines = [...this.#calls].map(([id, { details, recordedAt, since }]) => ({
-      line: encodeCall(id, recordedAt, { ...details, durationMs: now - since }),
+    const lines = [...this.#calls].map(([id, { call, recordedAt, since }]) => ({
+      line: encodeCall(id, recordedAt, abandoned(call, now - since)),
       callId: id,
     }));
     this.#calls.clear();
@@ -141,29 +142,33 @@ export class CallsInFlight {
     since: number,
   ): InFlight | undefined {
     try {
-      const said = knownFields(typeof metadata === "function" ? metadata() : metadata);
-      const details = toStartDetails(said, recordedAt, this.#config);
-      if (details.sessionId) this.#observer.sawSession();
-      const { arguments: _input, result: _result, attributes: _attributes, ...others } = said;
-      return { metadata: others, details, recordedAt, since };
+      const said = typeof metadata === "function" ? metadata() : metadata;
+      const call = toStartedCall(said, recordedAt, this.#config);
+      if (call.start.sessionId) this.#hasSessions = true;
+      return { call, recordedAt, since };
     } catch (error) {
-      this.#observer.refuse("the start of a tool call", error);
+      this.#tally.invalid("the start of a tool call", error);
       return undefined;
     }
   }
 
   /** Keeps a call that runs, in the journal too. */
-  #follow(id: string, call: InFlight): void {
+  #follow(id: string, inFlight: InFlight): void {
     if (this.#calls.size >= MAX_IN_FLIGHT) return;
-    this.#calls.set(id, call);
-    this.#observer.follow(id, encodeCall(id, call.recordedAt, call.details));
+    this.#calls.set(id, inFlight);
+    this.#pipeline.open(id, encodeCall(id, inFlight.recordedAt, abandoned(inFlight.call, 0)));
   }
 
   /** Journals how a call ended, before all is said of it. */
-  #keepOutcome(id: string, call: InFlight, durationMs: number, end: ToolCallEnd): void {
+  #keepOutcome(
+    id: string,
+    { call, recordedAt }: InFlight,
+    durationMs: number,
+    end: ToolCallEnd,
+  ): void {
     try {
-      const details = { ...call.details, ...toOutcome(end), durationMs };
-      this.#observer.follow(id, encodeCall(id, call.recordedAt, details));
+      const details = withOutcome(call, end, durationMs);
+      this.#pipeline.open(id, encodeCall(id, recordedAt, details));
     } catch {
       // It cannot be read: its end will be refused, and say why.
     }
@@ -174,7 +179,7 @@ export class CallsInFlight {
     try {
       return more?.() ?? {};
     } catch (error) {
-      this.#observer.refuse("a part of a tool call", error);
+      this.#tally.invalid("a part of a tool call", error);
       return {};
     }
   }
@@ -187,25 +192,18 @@ export class CallsInFlight {
 
   #end(
     id: string,
-    { metadata, details, recordedAt }: InFlight,
+    { call, recordedAt }: InFlight,
     durationMs: number,
     end: () => ToolCallEnd,
   ): void {
     const begunAt = Bun.nanoseconds();
-    let line: string | undefined;
     try {
-      const call = toEndedCall(
-        metadata,
-        details,
-        { durationMs, ...knownFields(end()) },
-        this.#config,
-      );
-      line = encodeCall(id, recordedAt, call);
+      const details = ended(call, { durationMs, ...knownFields(end()) }, this.#config);
+      this.#pipeline.accept(encodeCall(id, recordedAt, details), id);
     } catch (error) {
-      this.#observer.refuse("the end of a tool call", error);
+      this.#pipeline.drop(id);
+      this.#tally.invalid("the end of a tool call", error);
     }
-    this.#calls.delete(id);
-    this.#observer.accept(id, line);
-    this.#observer.took(Bun.nanoseconds() - begunAt);
+    this.#tally.took(Bun.nanoseconds() - begunAt);
   }
 }

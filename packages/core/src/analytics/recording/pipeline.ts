@@ -1,26 +1,15 @@
-import { mkdirSync } from "node:fs";
-import { BackgroundRecovery } from "../writing/background-recovery.ts";
-import {
-  Batcher,
-  type BatcherObserver,
-  type FlushResult,
-  type Rejection,
-} from "../writing/batcher.ts";
-import { canonicalPath } from "../file/canonical-path.ts";
-import type { ResolvedConfig } from "./config.ts";
+import { Batcher, type FlushResult, type Rejection } from "../writing/batcher.ts";
 import { MEMORY } from "../file/connection.ts";
-import type { Destination } from "./destination.ts";
 import { type AnalyticsErrorCode, analyticsErrorCode, errorMessage } from "../errors.ts";
-import { atExit } from "./exit.ts";
-import { type CommitCost, FileWriter } from "../writing/file-writer.ts";
-import type { LastLine } from "./in-flight.ts";
+import { HostConnection } from "./host-connection.ts";
+import { HourlyHealth } from "./hourly-health.ts";
 import { Journal } from "../journal/journal.ts";
-import { journalDirectory } from "../file/journal-directory.ts";
-import { InlineWriter, type LineWriter, decodeAll, toLines } from "../writing/line-writer.ts";
-import { forgetLogOwner, noteLogOwner } from "../file/log-owner.ts";
+import { type LineWriterOptions, createLineWriter, writeNow } from "./line-writers.ts";
+import type { LineWriter } from "../writing/line-writer.ts";
+import { encode } from "../records/record.ts";
 import { listRecorders } from "../journal/segments.ts";
-import { WORKER_PROGRAM, WorkerWriter } from "../writing/worker-writer.ts";
-import { type RecordWriter, Writer } from "../writing/statements.ts";
+import type { TelemetryStats } from "./stats.ts";
+import type { Tally } from "./tally.ts";
 
 /** Characters a message to the worker: more would hold up both threads. */
 const MAX_BATCH_LENGTH = 262_144;
@@ -48,19 +37,15 @@ const RETRY_MS = 30_000;
 /** Time for the worker to close its connection, after everything is written, in milliseconds. */
 const CLOSE_MS = 250;
 
-export interface PipelineOptions {
-  readonly db: Destination;
-  readonly recorderId: string;
-  readonly config: ResolvedConfig;
-  /** Where batches go instead of the database. */
-  readonly writer?: RecordWriter | undefined;
-  readonly observer: Omit<BatcherObserver<string>, "gaveUp">;
-  /** Told how many records of dead processes were taken in, after each batch of them. */
-  readonly recovered: (records: number) => void;
-  /** A line that goes with `count` lines that are about to be written into the database, if there is one to go. */
-  readonly footnote: (count: number) => string | undefined;
-  /** The lines that end everything: asked for once, by `close()` or by the end of the process. */
-  readonly lastLines: () => readonly LastLine[];
+export interface PipelineOptions extends LineWriterOptions {
+  readonly tally: Tally;
+}
+
+/** A line that is recorded at the very end. */
+export interface LastLine {
+  readonly line: string;
+  /** The call in flight that it ends. */
+  readonly callId?: string;
 }
 
 /**
@@ -69,32 +54,32 @@ export interface PipelineOptions {
  * Whatever way the process ends, a line that was accepted is in the database or in the journal.
  */
 export class Pipeline {
+  /** Whether lines go to a file: then they survive the end of the process only if `closeNow()` is called at it. */
+  readonly isOnFile: boolean;
   readonly #options: PipelineOptions;
+  readonly #host: HostConnection | undefined;
+  readonly #health: HourlyHealth;
   readonly #writer: LineWriter;
   readonly #journal: Journal | undefined;
   readonly #batcher: Batcher<string>;
-  readonly #forgetExit: () => void;
   readonly #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Accepted lines that this process writes no more. */
   #givenUp = 0;
-  /** Where the file was when its log was noted: a symbolic link may name another file since. */
-  #notedFile: string | undefined;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    const { db, config, writer, observer } = options;
-    const hasFile = writer === undefined && db.path !== MEMORY && config.enabled;
-    this.#writer = this.#createWriter(hasFile);
-    this.#journal = hasFile && config.journal ? this.#createJournal() : undefined;
-    if (hasFile) this.#noteLog();
+    const { destination, config, writer, recorderId, tally } = options;
+    this.isOnFile = writer === undefined && destination.path !== MEMORY && config.enabled;
+    this.#health = new HourlyHealth(recorderId);
+    this.#writer = createLineWriter(options, (records) => tally.recovered(records));
+    this.#journal = this.isOnFile && config.journal ? this.#createJournal() : undefined;
+    this.#host = this.isOnFile ? new HostConnection(destination, recorderId) : undefined;
     this.#batcher = new Batcher({
       write: (lines) => this.#write(lines),
       observer: {
-        ...observer,
-        written: (lines, rejections, durationMs) => {
-          this.#journal?.release(lines.length);
-          observer.written(lines, rejections, durationMs);
-        },
+        written: (lines, rejections, durationMs) => this.#onWritten(lines, rejections, durationMs),
+        failed: (error, failures, retryInMs) =>
+          tally.failed(error, failures, retryInMs, this.#batcher.queued),
         gaveUp: (lines) => {
           this.#givenUp += lines.length;
         },
@@ -109,41 +94,44 @@ export class Pipeline {
       maxBatchBytes: MAX_BATCH_LENGTH,
       sizeOf: (line) => line.length,
     });
-    this.#recoveryTimer = hasFile ? this.#recoverLater() : undefined;
-    this.#forgetExit = hasFile ? atExit(() => this.#onExit()) : () => undefined;
+    this.#recoveryTimer = this.isOnFile ? this.#recoverLater() : undefined;
   }
 
-  get queue(): Pick<Batcher<string>, "accepted" | "isClosed" | "peak" | "queued" | "retries"> {
-    return this.#batcher;
-  }
-
-  get journal(): Pick<Journal, "failures" | "written"> | undefined {
-    return this.#journal;
-  }
-
-  get cost(): CommitCost | undefined {
-    return this.#writer.cost;
+  /** A snapshot of what was accepted, written and dropped. */
+  get stats(): Omit<TelemetryStats, "inFlight"> {
+    const { accepted, queued, retries, peak } = this.#batcher;
+    const { dropped, ...counts } = this.#options.tally.counts;
+    return {
+      accepted,
+      queued,
+      retries,
+      queuePeak: peak,
+      ...counts,
+      dropped: { ...dropped, shutdown_timeout: this.#lost },
+      leftInJournal: this.#givenUp - this.#lost,
+      journalBytes: this.#journal?.written ?? 0,
+      unjournaled: this.#journal?.failures ?? 0,
+    };
   }
 
   /** Accepted lines that are neither written nor on disk, and that this process writes no more. */
-  get lost(): number {
+  get #lost(): number {
     return this.#journal ? Math.min(this.#givenUp, this.#journal.unwritten) : this.#givenUp;
   }
 
-  /** Accepted lines that this process writes no more, on disk for the next one that opens the database. */
-  get leftInJournal(): number {
-    return this.#givenUp - this.lost;
-  }
-
   /**
-   * Takes a line in, safe from SIGKILL when this returns; or refuses it (false).
+   * Accepts a line, safe from SIGKILL when this returns; or counts it as dropped, if the queue is full or closed.
    * @param callId The call in flight that it ends.
    */
-  accept(line: string, callId?: string): boolean {
-    const isAccepted = this.#batcher.add(line);
-    if (isAccepted) this.#journal?.append(line, callId);
-    else if (callId !== undefined) this.drop(callId);
-    return isAccepted;
+  accept(line: string, callId?: string): void {
+    if (this.#batcher.add(line)) {
+      this.#journal?.append(line, callId);
+      return;
+    }
+    if (callId !== undefined) this.drop(callId);
+    const { tally } = this.#options;
+    if (this.#batcher.isClosed) tally.late();
+    else tally.queueFull(this.#batcher.queued);
   }
 
   /** Journals the line of a call in flight, until it ends. */
@@ -160,128 +148,109 @@ export class Pipeline {
     return keepAlive(this.#batcher.flush());
   }
 
-  /** Writes everything, the last lines too, and lets go of all files. Lines that remain stay in the journal. */
-  async close(timeoutMs: number): Promise<FlushResult> {
+  /**
+   * Writes everything and closes all files, within `timeoutMs`. Lines that remain stay in the journal.
+   * @param last The lines that end everything; they are accepted even if the queue is full.
+   */
+  async close(timeoutMs: number, last: readonly LastLine[]): Promise<FlushResult> {
     clearTimeout(this.#recoveryTimer);
-    const last = this.#options.lastLines();
     for (const { line, callId } of last) this.#journal?.append(line, callId);
     const lines = last.map(({ line }) => line);
     const result = await keepAlive(this.#batcher.close(timeoutMs, lines));
     await this.#writer.close(CLOSE_MS);
     // A write that failed because the writer was closed is given up first.
     await new Promise(setImmediate);
-    this.#forgetLog();
+    this.#host?.forget();
     this.#journal?.close();
-    // Last: a process may end while it waits for this.
-    this.#forgetExit();
     return result;
   }
 
-  /** From now on the log is in use in this process: by the connection of the host. */
-  #noteLog(): void {
-    const { db, recorderId } = this.#options;
-    if (!db.$client) return;
+  /**
+   * Writes everything in this thread, at the end of the process, and removes the journal.
+   * @throws Why the lines could not be written: they stay in the journal, or are lost.
+   */
+  closeNow(last: readonly LastLine[]): void {
+    const lines = this.#batcher.takeAll(last.map(({ line }) => line));
+    const startedAt = performance.now();
     try {
-      mkdirSync(journalDirectory(db.path), { recursive: true, mode: 0o700 });
-      this.#notedFile = canonicalPath(db.path);
-      noteLogOwner(db.$client, this.#notedFile, recorderId);
-    } catch {
-      // Without a directory for it there is no note.
+      const rejections = lines.length > 0 ? this.#writeNow(lines) : [];
+      this.#host?.forget();
+      this.#journal?.remove();
+      this.#count(lines, rejections, performance.now() - startedAt);
+    } catch (error) {
+      for (const { line, callId } of last) this.#journal?.append(line, callId);
+      this.#journal?.close();
+      this.#givenUp += lines.length;
+      throw error;
     }
-  }
-
-  #forgetLog(): void {
-    if (this.#notedFile) forgetLogOwner(this.#notedFile, this.#options.recorderId);
-  }
-
-  #createWriter(hasFile: boolean): LineWriter {
-    const { db, config, recorderId, writer, recovered } = this.#options;
-    const warn = (message: string) => void config.logger.warn(message);
-    if (writer) return new InlineWriter(writer);
-    const { path, $client } = db;
-    if (!hasFile && $client) return new InlineWriter(new Writer($client, path, recorderId));
-    const { worker, retention } = config;
-    if (worker === false) {
-      const recovery = new BackgroundRecovery({ path, warn, took: recovered });
-      return new InlineWriter(new FileWriter(path, recorderId, warn), recovery);
-    }
-    const program = worker === true ? WORKER_PROGRAM : worker;
-    return new WorkerWriter({ program, path, recorderId, retention, warn, recovered });
   }
 
   /** Recovery takes time that a server has when it has answered its first messages. */
   #recoverLater(): ReturnType<typeof setTimeout> {
-    const { db, recorderId } = this.#options;
+    const { destination, recorderId } = this.#options;
     const timer = setTimeout(() => {
       // No thread is started where there are only our own files.
-      if (listRecorders(db.path).some((id) => id !== recorderId)) this.#writer.recover();
+      if (listRecorders(destination.path).some((id) => id !== recorderId)) this.#writer.recover();
     }, RECOVERY_DELAY_MS);
     timer.unref();
     return timer;
   }
 
   #createJournal(): Journal {
-    const { db, config, recorderId } = this.#options;
+    const { destination, config, recorderId } = this.#options;
     const warn = (error: unknown) =>
       void config.logger.warn(
-        `Expected to journal into ${db.path}.journal, but: ${errorMessage(error)}. Until that works, records wait in memory only: a process that is killed loses them.`,
+        `Expected to journal into ${destination.path}.journal, but: ${errorMessage(error)}. Until that works, records wait in memory only: a process that is killed loses them.`,
       );
-    return new Journal(db.path, recorderId, warn, config.maxQueueBytes);
+    return new Journal(destination.path, recorderId, warn, config.maxQueueBytes);
   }
 
-  async #write(lines: readonly string[]) {
-    const isDatabase = this.#options.writer === undefined;
-    const footnote = isDatabase ? this.#options.footnote(lines.length) : undefined;
-    if (footnote === undefined) return this.#writer.write(lines);
-    const rejections = await this.#writer.write([...lines, footnote]);
-    return rejections.filter(({ item }) => item !== footnote);
-  }
-
-  /** The process ends now: what waits is written in this thread, or stays in the journal, or is lost. */
-  #onExit(): void {
-    const { config, lastLines, observer } = this.#options;
-    const last = lastLines();
-    const lines = this.#batcher.takeAll(last.map(({ line }) => line));
-    const startedAt = performance.now();
-    try {
-      const rejections = lines.length > 0 ? this.#writeNow(lines) : [];
-      this.#forgetLog();
-      this.#journal?.remove();
-      observer.written(lines, rejections, performance.now() - startedAt);
-    } catch (error) {
-      for (const { line, callId } of last) this.#journal?.append(line, callId);
-      this.#journal?.close();
-      this.#givenUp += lines.length;
-      if (this.lost === 0) return;
-      const others =
-        this.leftInJournal > 0 ? ` ${this.leftInJournal} others wait in the journal.` : "";
-      config.logger.error(
-        `The process ends, and ${this.lost} records could not be written: ${errorMessage(error)}. They are lost.${others}`,
-      );
-    }
+  async #write(lines: readonly string[]): Promise<readonly Rejection<string>[]> {
+    const health = this.#dueHealth(lines.length);
+    if (!health) return this.#writer.write(lines);
+    const rejections = await this.#writer.write([...lines, health.line]);
+    health.written();
+    return rejections.filter(({ item }) => item !== health.line);
   }
 
   #writeNow(lines: readonly string[]): readonly Rejection<string>[] {
-    const { db, config, recorderId, footnote } = this.#options;
-    rollBack(db);
-    const warn = (message: string) => void config.logger.warn(message);
-    const writer = new FileWriter(db.path, recorderId, warn);
-    const { records, undecodable } = decodeAll([
-      ...lines,
-      ...[footnote(lines.length) ?? []].flat(),
-    ]);
-    const rejections = writer.writeSync([...records.keys()], EXIT_WAIT_MS);
-    writer.close();
-    return [...undecodable, ...toLines(records, rejections)];
+    this.#host?.rollBack();
+    const health = this.#dueHealth(lines.length);
+    return writeNow(this.#options, health ? [...lines, health.line] : lines, EXIT_WAIT_MS);
   }
-}
 
-/** A transaction that the host left open would keep the lock from us, and nobody will commit it any more. */
-function rollBack({ $client }: Destination): void {
-  try {
-    if ($client?.inTransaction) $client.run("rollback");
-  } catch {
-    // The connection was closed.
+  /** The recorder's row of the hour, if it is due, as of the moment that `count` more records are written. */
+  #dueHealth(count: number) {
+    // A writer of the host's own gets what the host recorded, and no more.
+    if (this.#options.writer) return undefined;
+    const monotonicMs = performance.now();
+    if (!this.#batcher.isClosed && !this.#health.isDue(monotonicMs)) return undefined;
+    const now = Date.now();
+    const { written, ...stats } = this.stats;
+    const then = { ...stats, written: written + count };
+    return {
+      line: encode({ kind: "recorder_health", row: this.#health.row(then, now) }),
+      written: () => this.#health.wrote(then, now, monotonicMs),
+    };
+  }
+
+  #onWritten(
+    lines: readonly string[],
+    rejections: readonly Rejection<string>[],
+    durationMs: number,
+  ): void {
+    this.#journal?.release(lines.length);
+    this.#count(lines, rejections, durationMs);
+  }
+
+  #count(
+    { length: count }: readonly string[],
+    rejections: readonly Rejection<string>[],
+    durationMs: number,
+  ): void {
+    const { config, tally } = this.#options;
+    const hasRoom = this.#batcher.queued <= config.maxQueueSize / 2;
+    tally.written({ count, rejections, durationMs, cost: this.#writer.cost, hasRoom });
   }
 }
 

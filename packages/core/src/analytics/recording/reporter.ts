@@ -85,6 +85,15 @@ export class Reporter {
     else this.#logger.info("Shut down; everything is written.");
   }
 
+  /** The process ends; as `ended`, after a last try to write. */
+  endedSuddenly(lost: number, left: number, error: unknown): void {
+    if (lost === 0) return;
+    const others = left > 0 ? ` ${left} others wait in the journal.` : "";
+    this.#logger.error(
+      `The process ends, and ${lost} records could not be written: ${errorMessage(error)}. They are lost.${others}`,
+    );
+  }
+
   #endOverflow(): void {
     if (this.#overflowed === 0) return;
     this.#logger.warn(`The queue has room again; ${this.#overflowed} records were dropped.`);

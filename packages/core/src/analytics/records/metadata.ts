@@ -16,7 +16,7 @@ const attributes = z
   .custom<Record<string, unknown>>(isProperties, "Invalid input: expected an object of properties")
   .optional();
 /** Up to the end of the year 9999, the last that SQLite's date functions know. */
-export const startedAtSchema = z.number().min(0).max(253_402_300_799_999).optional();
+const startedAt = z.number().min(0).max(253_402_300_799_999).optional();
 
 const outputContentTypes = z
   .custom<Partial<Record<ContentType, number>>>()
@@ -44,14 +44,21 @@ const partyFields = {
   transport: label,
 };
 
-/** What a caller says of one finished tool call. Unknown keys are ignored. */
-export const toolCallMetadataSchema = z.object({
+const startFields = {
   toolName: z.string().min(1),
-  /** By a monotonic clock, in milliseconds, fractions welcome. */
-  durationMs: z.number().min(0),
   sessionId: label,
   /** Milliseconds since 1970 UTC. Default: now − `durationMs`. */
-  startedAt: startedAtSchema,
+  startedAt,
+  /** The `hash` of the tool's definition. */
+  definitionHash: label,
+  /** The JSON-RPC request id; `0` and `"0"` are legal. */
+  requestId: z.union([z.string(), z.number()]).optional(),
+  traceId: label,
+  parentSpanId: label,
+  ...partyFields,
+};
+
+const outcomeFields = {
   /** Default: `success`. */
   status: z.enum(TOOL_CALL_STATUSES).optional(),
   /** The error's class or kind, such as `TypeError`; OpenTelemetry's `error.type`. */
@@ -59,6 +66,20 @@ export const toolCallMetadataSchema = z.object({
   /** The JSON-RPC error code. */
   errorCode: z.int().optional(),
   errorMessage: label,
+};
+
+/** The fields that identify a call, its session and its parties: what is journalled when it starts. */
+export const callStartSchema = z.object(startFields);
+
+/** The fields that say how a call ended: what is journalled before the other details of its end are collected. */
+export const callOutcomeSchema = z.object(outcomeFields);
+
+/** What a caller says of one finished tool call. Unknown keys are ignored. */
+export const toolCallMetadataSchema = z.object({
+  ...startFields,
+  /** By a monotonic clock, in milliseconds, fractions welcome. */
+  durationMs: z.number().min(0),
+  ...outcomeFields,
   inputBytes: count,
   outputBytes: count,
   inputTokens: count,
@@ -72,15 +93,8 @@ export const toolCallMetadataSchema = z.object({
   argumentHash: label,
   /** Equal for arguments of the same keys and types. */
   argumentShapeHash: label,
-  /** The `hash` of the tool's definition. */
-  definitionHash: label,
   /** The id of the call whose question this one answers; a handle's `id`. */
   continuedFrom: label,
-  /** The JSON-RPC request id; `0` and `"0"` are legal. */
-  requestId: z.union([z.string(), z.number()]).optional(),
-  traceId: label,
-  parentSpanId: label,
-  ...partyFields,
   /** Stored only with `capturePayloads`. */
   arguments: z.unknown().optional(),
   /** Stored only with `capturePayloads`. */
@@ -91,7 +105,7 @@ export const toolCallMetadataSchema = z.object({
 
 /** What a caller says of a session; every field may be missing. */
 export const sessionDetailsSchema = z.object({
-  startedAt: startedAtSchema,
+  startedAt,
   /** `session`, or no more than a `connection`. */
   kind: z.enum(SESSION_KINDS).optional(),
   ...partyFields,

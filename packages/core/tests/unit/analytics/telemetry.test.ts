@@ -455,6 +455,22 @@ describe("calls in flight", () => {
     expect(stored(db)).toMatchObject([{ status: "error", durationMs: 10 }]);
   });
 
+  test("are not asked for details by a look at the counts", () => {
+    const { telemetry } = serviceOnMemoryWriter();
+    let asked = 0;
+    const call = telemetry.startToolCall({ toolName: "echo" });
+    call.end({}, () => {
+      asked += 1;
+      return {};
+    });
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, accepted: 0 });
+    expect(telemetry.stats).toEqual(telemetry.stats);
+    expect(asked).toBe(0);
+    jest.advanceTimersByTime(5);
+    expect(telemetry.stats).toMatchObject({ inFlight: 0, accepted: 1 });
+    expect(asked).toBe(1);
+  });
+
   test("may be named a little later: then they are followed, if they still run", async () => {
     const { db, telemetry } = serviceOnSqlite();
     const named: string[] = [];
@@ -491,6 +507,7 @@ describe("calls in flight", () => {
     failing.end({ status: "timeout" }, () => {
       throw new Error("cannot say");
     });
+    jest.advanceTimersByTime(5);
     expect(telemetry.stats).toMatchObject({ accepted: 2, inFlight: 0, dropped: { invalid: 1 } });
     await telemetry.flush();
     expect(db.select().from(toolCalls).all()).toMatchObject([

@@ -6,16 +6,19 @@ const INTERVAL_MS = 10_000;
 
 const HOUR_MS = 3_600_000;
 
+type Stats = Omit<TelemetryStats, "inFlight">;
+
 /**
  * Turns the counts of a recorder into its row of the hour, for `recorder_health`: counts since the hour
  * began, distributions and peaks since the recorder did. A later row of the same hour replaces it.
  */
-export class Health {
+export class HourlyHealth {
   readonly #recorderId: string;
+  /** The hour of the last row that was written. */
   #hour = 0;
-  /** The counts when the hour began. */
-  #before: TelemetryStats | undefined;
-  #latest: TelemetryStats | undefined;
+  /** The counts of the last row that was written, and of the last one of an earlier hour. */
+  #latest: Stats | undefined;
+  #before: Stats | undefined;
   #writtenAt = Number.NEGATIVE_INFINITY;
 
   constructor(recorderId: string) {
@@ -28,13 +31,9 @@ export class Health {
   }
 
   /** The row at `now`, by the wall clock. */
-  row(stats: TelemetryStats, now: number, monotonicMs: number): RecorderHealth {
-    const hour = Math.floor(now / HOUR_MS) * HOUR_MS;
-    if (hour !== this.#hour) this.#before = this.#latest;
-    this.#hour = hour;
-    this.#latest = stats;
-    this.#writtenAt = monotonicMs;
-    const before = this.#before;
+  row(stats: Stats, now: number): RecorderHealth {
+    const hour = this.#hourOf(now);
+    const before = hour === this.#hour ? this.#before : this.#latest;
     return {
       recorderId: this.#recorderId,
       hourStartedAt: hour,
@@ -61,5 +60,19 @@ export class Health {
       lastError: stats.lastError?.message ?? null,
       lastErrorAt: stats.lastError?.at ?? null,
     };
+  }
+
+  /** The row of these counts was written: the next hour counts from it. */
+  wrote(stats: Stats, now: number, monotonicMs: number): void {
+    const hour = this.#hourOf(now);
+    if (hour !== this.#hour) this.#before = this.#latest;
+    this.#hour = hour;
+    this.#latest = stats;
+    this.#writtenAt = monotonicMs;
+  }
+
+  /** A clock that is set back does not replace the row of an earlier hour. */
+  #hourOf(now: number): number {
+    return Math.max(this.#hour, Math.floor(now / HOUR_MS) * HOUR_MS);
   }
 }
