@@ -150,7 +150,7 @@ export function usageTotals(
   const sums = one<{ calls: number; failures: number; outputTokens: number }>(
     source,
     `select count(*) as calls, count(*) filter (where ${IS_FAILURE}) as failures,
-       coalesce(sum(call.output_tokens), 0) as outputTokens ${from.sql}`,
+       total(call.output_tokens) as outputTokens ${from.sql}`,
     from.values,
   );
   const failureRate = sums.calls === 0 ? 0 : sums.failures / sums.calls;
