@@ -14,6 +14,7 @@ import { journalDirectory } from "../../src/analytics/file/journal-directory.ts"
 import { memoryLogger } from "../support/memory-logger.ts";
 import { runScript, specifier } from "../support/run-script.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
 
@@ -103,7 +104,7 @@ describe("a service on a file", () => {
     store.telemetry.recordToolCall({ toolName: "echo", durationMs: 1 });
     expect(await store.telemetry.shutdown()).toEqual({ outcome: "timed_out", remaining: 1 });
     // The write under way is given up when it fails.
-    await Bun.sleep(400);
+    await until(() => store.telemetry.stats.dropped.shutdown_timeout > 0);
     expect(store.telemetry.stats).toMatchObject({
       leftInJournal: 0,
       dropped: { shutdown_timeout: 1 },
@@ -146,7 +147,7 @@ describe("a service on a file", () => {
     store.telemetry.recordToolCall({ ...CALL, startedAt: now });
     await store.telemetry.flush();
     expect(store.count()).toBe(2);
-    while (store.count() > 1) await Bun.sleep(50);
+    await until(() => store.count() <= 1);
     expect(store.db.select().from(toolCalls).all()).toMatchObject([{ startedAt: now }]);
   });
 
