@@ -34,9 +34,11 @@ export function matchesPatterns(name: string | null, patterns: Patterns = []): b
  * others, so there is no backtracking.
  */
 function matchesPattern(name: string, pattern: string): boolean {
-  if (!WILDCARD.test(pattern)) return name === pattern;
-  const characters = Array.from(name);
-  const [first = [], ...others] = pattern.split("*").map((part) => Array.from(part));
+  if (!WILDCARD.test(pattern)) return name.toWellFormed() === pattern.toWellFormed();
+  const characters = Array.from(asGlobReads(name));
+  const [first = [], ...others] = asGlobReads(pattern)
+    .split("*")
+    .map((part) => Array.from(part));
   const last = others.pop();
   if (!fits(characters, 0, first)) return false;
   if (last === undefined) return characters.length === first.length;
@@ -47,6 +49,11 @@ function matchesPattern(name: string, pattern: string): boolean {
   }
   const end = characters.length - last.length;
   return start <= end && fits(characters, end, last);
+}
+
+/** GLOB ends a text at a NUL, and text in SQLite has no lone surrogates. */
+function asGlobReads(text: string): string {
+  return text.toWellFormed().replace(/\0.*/s, "");
 }
 
 function fits(characters: readonly string[], start: number, part: readonly string[]): boolean {

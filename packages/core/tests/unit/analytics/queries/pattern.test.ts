@@ -56,7 +56,23 @@ describe("a pattern means the same in SQL and in JavaScript:", () => {
   });
 
   test("any patterns, any names", () => {
-    const few = fc.constantFrom("a", "b", "A", "/", "[", "]", "^", "-", "!", "{", "\n", "é", "😀");
+    const few = fc.constantFrom(
+      "a",
+      "b",
+      "A",
+      "/",
+      "[",
+      "]",
+      "^",
+      "-",
+      "!",
+      "{",
+      "\n",
+      "é",
+      "😀",
+      "\0",
+      "\uD83D",
+    );
     const wild = fc.constantFrom("*", "?", "**", "[a", "[^", "a-b", "[]]");
     const name = fc.option(fc.string({ unit: few, maxLength: 8 }));
     const pattern = fc.array(fc.oneof(few, wild), { maxLength: 7 }).map((parts) => parts.join(""));
