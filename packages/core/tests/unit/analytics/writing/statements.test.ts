@@ -123,7 +123,9 @@ describe("Writer.write", () => {
       using store = open();
       const abandoned = { id: "c", status: "abandoned" } as const;
       store.writer.commit([call({ ...abandoned, durationMs: 800, inputBytes })]);
-      store.writer.commit([call({ ...abandoned, durationMs: 0, inputBytes: 3 })]);
+      const replayed = call({ ...abandoned, durationMs: 0, inputBytes: 3 });
+      store.writer.commit([replayed]);
+      expect(store.writer.commitCounted([replayed]).newCalls).toBe(0);
       expect(
         store.db.$client.query("select status, duration_ms, input_bytes from tool_calls").values(),
       ).toEqual([["abandoned", 800, 3]]);
