@@ -151,6 +151,29 @@ describe("a service on a file", () => {
     expect(store.db.select().from(toolCalls).all()).toMatchObject([{ startedAt: now }]);
   });
 
+  test("removes what its retention does not keep, while records keep arriving", async () => {
+    await using store = setUp({ retention: { maxAgeDays: 1 }, batchSize: 10 });
+    const now = Date.now();
+    for (let i = 0; i < 2_000; i += 1)
+      store.telemetry.recordToolCall({ ...CALL, startedAt: now - 2 * 86_400_000 });
+    await store.telemetry.flush();
+    const expired = store.db.$client.query<{ count: number }, [number]>(
+      "select count(*) as count from tool_calls where started_at_ms < ?",
+    );
+    const count = () => expired.get(now - 86_400_000)?.count;
+    expect(count()).toBe(2_000);
+    let recorded = 0;
+    // Never idle: each write follows the one before.
+    while (count() !== 0 && recorded < 400) {
+      recorded += 1;
+      store.telemetry.recordToolCall({ ...CALL, startedAt: Date.now() });
+      await store.telemetry.flush();
+      await Bun.sleep(10);
+    }
+    expect(count()).toBe(0);
+    expect(store.count()).toBe(recorded);
+  }, 20_000);
+
   test("warns when it cannot journal, and records all the same", async () => {
     using directory = temporaryDirectory();
     const db = createAnalyticsDb(directory.file("a.db"));
