@@ -122,9 +122,10 @@ function step(command, args, options) {
 
 function handOver(bun, args) {
   process.env.PATH = [dirname(bun), process.env.PATH].filter(Boolean).join(delimiter);
-  const child = spawn(bun, args, { stdio: "inherit" });
+  // Listen first: a signal that arrives right after the start would kill this process and leave the child behind.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, () => child.kill(signal));
+  const child = spawn(bun, args, { stdio: "inherit" });
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? 128 + constants.signals[signal];
     if (signal === null) return;

@@ -257,4 +257,20 @@ describe("what it runs", () => {
     expect(await read()).toBe("got it\n");
     expect(await child.exited).toBe(7);
   });
+
+  test("gets a signal that arrives while it starts", async () => {
+    const signalAtStart = `
+      const childProcess = require("node:child_process");
+      const { spawn } = childProcess;
+      childProcess.spawn = (...args) => {
+        const child = spawn(...args);
+        process.kill(process.pid, "SIGTERM");
+        return child;
+      };
+      require("node:module").syncBuiltinESMExports();`;
+    await Bun.write(join(project, "node.cjs"), PROJECT["node.cjs"] + signalAtStart);
+    const child = await real("setInterval(() => {}, 1_000)");
+    // Its output ends only when no process holds it any more.
+    expect(await finish(child)).toMatchObject({ signal: "SIGTERM" });
+  });
 });

@@ -7,7 +7,12 @@ export interface Line {
   readonly bytes: Uint8Array | undefined;
 }
 
-/** The lines of a byte stream, the last one with or without its line feed. Never holds more of a line than `maxBytes`. */
+/**
+ * The lines of a byte stream, the last one with or without its line feed. Never holds more of a line than `maxBytes`.
+ *
+ * Not `node:readline`: it holds a line of any length, ends lines at U+2028, U+2029 and a lone CR, which JSON texts may
+ * contain, and replaces invalid UTF-8 instead of handing it over.
+ */
 export async function* linesOf(
   stream: AsyncIterable<Uint8Array>,
   maxBytes: number,

@@ -4,6 +4,7 @@ import {
   type LiveCall,
   LiveCallFollower,
   callsAfter,
+  matchesPatterns,
   openAnalyticsReader,
   topCalls,
 } from "@toolmeter/core/queries";
@@ -106,23 +107,17 @@ class Feed {
   }
 }
 
-function isNamed(name: string | null, patterns: readonly string[] = []): boolean {
-  return (
-    patterns.length === 0 || patterns.some((pattern) => new Bun.Glob(pattern).match(name ?? ""))
-  );
-}
-
 /** As the queries do it, for calls that are not in the file. */
 function matches(
   call: LiveCall,
   { tools, servers, clients, sessionId, statuses }: CallFilter,
 ): boolean {
   return (
-    isNamed(call.toolName, tools) &&
-    isNamed(call.serverName, servers) &&
-    isNamed(call.clientName, clients) &&
+    matchesPatterns(call.toolName, tools) &&
+    matchesPatterns(call.serverName, servers) &&
+    matchesPatterns(call.clientName, clients) &&
     (sessionId === undefined || call.sessionId === sessionId) &&
-    (statuses === undefined || statuses.includes(call.status))
+    (!statuses?.length || statuses.includes(call.status))
   );
 }
 

@@ -5,7 +5,7 @@ export interface StreamEvent {
   readonly data: string;
 }
 
-/** An event that grows longer than this, in bytes, is skipped. */
+/** An event whose data, with the line being read, grows longer than this, in bytes, is skipped. */
 const MAX_EVENT_BYTES = 64 * 1_048_576;
 
 const LF = 0x0a;
@@ -14,6 +14,9 @@ const BYTE_ORDER_MARK = "\uFEFF";
 
 /**
  * Reads server-sent events in time linear in their length, however they are cut into chunks.
+ *
+ * Not `eventsource-parser`: after its size limit it throws until it is reset, and then reads the rest of the long event
+ * as a new one. Here the event is skipped, and the next one is read.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class EventReader {
@@ -25,7 +28,8 @@ export class EventReader {
   #endedWithCr = false;
   #name = "";
   #data: string[] = [];
-  #eventLength = 0;
+  #dataLength = 0;
+  #isTooLong = false;
 
   constructor(onEvent: (event: StreamEvent) => void) {
     this.#onEvent = onEvent;
@@ -59,30 +63,34 @@ export class EventReader {
 
   #keep(part: Uint8Array): void {
     this.#lineLength += part.length;
-    this.#eventLength += part.length;
-    if (this.#eventLength > MAX_EVENT_BYTES) this.end();
+    if (this.#dataLength + this.#lineLength > MAX_EVENT_BYTES) this.#isTooLong = true;
+    if (this.#isTooLong) this.end();
     else if (part.length > 0) this.#parts.push(part);
   }
 
   #endLine(): void {
-    const isBlank = this.#lineLength === 0;
+    const length = this.#lineLength;
     const line = this.#parts;
     this.#parts = [];
     this.#lineLength = 0;
-    if (isBlank) this.#endEvent();
-    else if (this.#eventLength <= MAX_EVENT_BYTES) this.#readField(Buffer.concat(line).toString());
+    if (length === 0) this.#endEvent();
+    else if (!this.#isTooLong) this.#readField(Buffer.concat(line).toString(), length);
     this.#isFirstLine = false;
   }
 
-  #readField(line: string): void {
+  #readField(line: string, bytes: number): void {
     const text = this.#isFirstLine && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
     const colon = text.indexOf(":");
     const field = colon === -1 ? text : text.slice(0, colon);
     if (field !== "data" && field !== "event") return;
     const start = text[colon + 1] === " " ? colon + 2 : colon + 1;
     const value = colon === -1 ? "" : text.slice(start);
-    if (field === "data") this.#data.push(value);
-    else this.#name = value;
+    if (field === "event") {
+      this.#name = value;
+      return;
+    }
+    this.#data.push(value);
+    this.#dataLength += bytes;
   }
 
   #endEvent(): void {
@@ -90,7 +98,8 @@ export class EventReader {
     const isEvent = this.#data.length > 0;
     this.#name = "";
     this.#data = [];
-    this.#eventLength = 0;
+    this.#dataLength = 0;
+    this.#isTooLong = false;
     if (isEvent) this.#onEvent(event);
   }
 }

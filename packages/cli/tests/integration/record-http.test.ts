@@ -15,6 +15,11 @@ const EVERYTHING = Bun.resolveSync(
   import.meta.dir,
 );
 
+const TELL_PORT = Bun.resolveSync("../programs/tell-port.ts", import.meta.dir);
+
+/** Nothing listens here: the port is reserved. */
+const DOWN = new URL("http://127.0.0.1:1/mcp");
+
 const running: { kill: () => void }[] = [];
 let directory: ReturnType<typeof temporaryDirectory>;
 
@@ -28,33 +33,26 @@ afterAll(() => {
   for (const child of running) child.kill();
 });
 
-/** A port that is free now. */
-function freePort(): number {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  server.stop(true);
-  return server.port;
-}
-
-/** Starts the published server, and resolves with its URL when it listens. */
+/** Starts the published server on a port of the system's choice, and resolves with its URL when it listens. */
 async function everything(transport: "sse" | "streamableHttp"): Promise<URL> {
-  const port = freePort();
-  const child = Bun.spawn([process.execPath, EVERYTHING, transport], {
-    env: { ...process.env, PORT: String(port) },
+  const child = Bun.spawn([process.execPath, "--preload", TELL_PORT, EVERYTHING, transport], {
+    env: { ...process.env, PORT: "0" },
     stdout: "ignore",
-    stderr: "ignore",
+    stderr: "pipe",
   });
   running.push(child);
-  const url = new URL(`http://127.0.0.1:${port}/${transport === "sse" ? "sse" : "mcp"}`);
-  const deadline = performance.now() + 10_000;
-  while (performance.now() < deadline) {
-    const isUp = await fetch(new URL("/", url)).then(
-      () => true,
-      () => false,
-    );
-    if (isUp) return url;
-    await Bun.sleep(20);
-  }
-  throw new Error("Expected the server to listen.");
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const listen = async () => {
+    let said = "";
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      const [, port] = /port=(\d+)\n/.exec(said) ?? [];
+      if (port !== undefined) resolve(port);
+    }
+    reject(new Error(`Expected the server to listen: ${said}`));
+  };
+  listen().catch(reject);
+  return new URL(`http://127.0.0.1:${await promise}/${transport === "sse" ? "sse" : "mcp"}`);
 }
 
 const recorderOf = (target: URL) => startRecorder(target, directory.file("a.db"));
@@ -167,18 +165,27 @@ describe("a request", () => {
   });
 
   test("that its client gives up is cancelled", async () => {
-    const target = serve(() => new Promise<Response>(() => undefined));
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    const { promise: gone, resolve: leave } = Promise.withResolvers<void>();
+    const target = serve((request) => {
+      request.signal.addEventListener("abort", () => leave());
+      arrive();
+      return new Promise<Response>(() => undefined);
+    });
     const recorder = await recorderOf(target);
-    const signal = AbortSignal.timeout(100);
-    expect(post(recorder.url, CALL, {}, signal)).rejects.toThrow();
-    await Bun.sleep(200);
+    const client = new AbortController();
+    const answer = post(recorder.url, CALL, {}, client.signal);
+    await arrived;
+    client.abort();
+    expect(answer).rejects.toThrow();
+    await gone;
     expect((await recorder.stop()).calls).toMatchObject([
       { status: "cancelled", error_type: "disconnected" },
     ]);
   });
 
   test("to a server that is down is answered by a word, with 502", async () => {
-    const recorder = await recorderOf(new URL(`http://127.0.0.1:${freePort()}/mcp`));
+    const recorder = await recorderOf(DOWN);
     const response = await post(recorder.url, CALL);
     expect(response.status).toBe(502);
     expect(await response.text()).toContain("does not answer");

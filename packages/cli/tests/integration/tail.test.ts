@@ -69,6 +69,32 @@ describe("toolmeter tail", () => {
     expect(written.err).toBe("");
   });
 
+  test("reads patterns as the queries do", async () => {
+    using directory = temporaryDirectory();
+    const path = fileWith(directory.file("a.db"), []);
+    using db = createAnalyticsDb(path);
+    await using telemetry = new TelemetryService(db, { worker: false });
+    const { terminal, written } = memoryTerminal();
+    const stop = new AbortController();
+    const filter = { tool: ["files*", "get[[*"], server: ["*memory"] };
+    const done = tail({ db: path, quiet: true, ...filter }, terminal, stop.signal);
+    for (const [toolName, serverName] of [
+      ["files/read", "@scope/other"],
+      ["get[", "@scope/server-memory"],
+      ["get[[0]", "@scope/server-memory"],
+      ["files/read", "@scope/server-memory"],
+    ] as const) {
+      telemetry.recordToolCall({ toolName, serverName, durationMs: 1 });
+    }
+    await until(() => written.out.includes("files/read"));
+    stop.abort();
+    await done;
+    expect(written.out.match(/\S+ \(.*\)/g)?.toSorted()).toEqual([
+      "files/read (@scope/server-memory)",
+      "get[[0] (@scope/server-memory)",
+    ]);
+  });
+
   test("gives machines a line of JSON for each call, of what is asked for", async () => {
     using directory = temporaryDirectory();
     const path = fileWith(directory.file("a.db"), [

@@ -6,7 +6,8 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 export function smallDisk(megabytes: number): ReturnType<typeof temporaryDirectory> | undefined {
   const directory = temporaryDirectory();
   const mount = ["mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", directory.path];
-  if (process.platform === "linux" && Bun.spawnSync(mount).exitCode === 0) {
+  const refusal = refusalOf(mount);
+  if (refusal === undefined) {
     return {
       path: directory.path,
       file: (name) => join(directory.path, name),
@@ -16,6 +17,15 @@ export function smallDisk(megabytes: number): ReturnType<typeof temporaryDirecto
       },
     };
   }
+  console.warn(`SKIPPED: tests on a full disk, which need root on Linux: ${refusal}`);
   rmSync(directory.path, { recursive: true });
   return undefined;
+}
+
+/** Why a mount is not possible; `undefined` after a mount. */
+function refusalOf(mount: readonly string[]): string | undefined {
+  if (process.platform !== "linux") return `this is ${process.platform}`;
+  if (Bun.which("mount") === null) return "there is no mount command";
+  const { exitCode, stderr } = Bun.spawnSync([...mount]);
+  return exitCode === 0 ? undefined : stderr.toString().trim();
 }

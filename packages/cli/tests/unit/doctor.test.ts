@@ -98,7 +98,9 @@ describe("doctor finds", () => {
     const file = directory.file("a.db");
     const telemetry = new TelemetryService(file);
     writeFileSync(`${file}.journal/${Bun.randomUUIDv7()}.lock`, "");
-    writeFileSync(`${file}.journal/recovery.lock`, "");
+    for (const name of ["log", "repair", "recovery", "any"]) {
+      writeFileSync(`${file}.journal/${name}.lock`, "");
+    }
     expect(await checkJournals(file)).toMatchObject([{ detail: "1 process records now" }]);
     await telemetry.shutdown();
     expect(await checkJournals(file)).toMatchObject([{ detail: "0 processes record now" }]);

@@ -78,6 +78,32 @@ test("reads any text as the standard does, wherever it is cut", () => {
   );
 });
 
+test.each([
+  ["LF", "data: a\ndata: b\n\ndata: c\n\n"],
+  ["CR", "data: a\rdata: b\r\rdata: c\r\r"],
+  ["CRLF", "data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n"],
+  ["all line ends", "data: a\n\r\ndata: b\r\n\rdata: c\r\r\n"],
+  ["a byte order mark", "\uFEFFdata: a\n\n\uFEFFdata: b\n\ndata: \uFEFFc\n\n"],
+  ["only a byte order mark in the first line", "\uFEFF\r\ndata: a\r\n\r\n"],
+  ["separators of JavaScript", "data: a\u2028b\u2029c\u0085d\v\f\n\n"],
+  ["long characters", "event: größe\ndata: 😀\u2028é\n\n"],
+  ["empty data, ids, comments", ": c\r\n\nid: 1\r\rdata\n\ndata:\r\ndata\n\nevent:\ndata:  x\n\n"],
+])("reads %s, cut at any two bytes and at all of them", (_name, stream) => {
+  const expected = interpret(stream);
+  const { length } = Buffer.from(stream);
+  for (let first = 0; first <= length; first += 1) {
+    for (let second = first; second <= length; second += 1) {
+      expect(read(stream, [first, second])).toEqual(expected);
+    }
+  }
+  expect(
+    read(
+      stream,
+      Array.from({ length }, (_, place) => place),
+    ),
+  ).toEqual(expected);
+});
+
 test("looks at each chunk once for each kind of line end, however long the event is", () => {
   const events: StreamEvent[] = [];
   const reader = new EventReader((event) => events.push(event));
@@ -104,4 +130,14 @@ test("skips an event that is too long, and reads the next", () => {
   for (let count = 0; count < 65; count += 1) reader.push(chunk);
   reader.push(Buffer.from("\ndata: tail\n\ndata: next\n\n"));
   expect(events).toEqual([{ name: "message", data: "next" }]);
+});
+
+test("does not count comments into the length of an event", () => {
+  const events: StreamEvent[] = [];
+  const reader = new EventReader((event) => events.push(event));
+  const comment = Buffer.from(`: ${"x".repeat(1_048_576)}\nid: 1\n`);
+  reader.push(Buffer.from("data: first\n"));
+  for (let count = 0; count < 65; count += 1) reader.push(comment);
+  reader.push(Buffer.from("data: second\n\n"));
+  expect(events).toEqual([{ name: "message", data: "first\nsecond" }]);
 });

@@ -14,6 +14,7 @@ import { journalDirectory } from "../../src/analytics/file/journal-directory.ts"
 import { memoryLogger } from "../support/memory-logger.ts";
 import { runScript, specifier } from "../support/run-script.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
 
@@ -103,7 +104,7 @@ describe("a service on a file", () => {
     store.telemetry.recordToolCall({ toolName: "echo", durationMs: 1 });
     expect(await store.telemetry.shutdown()).toEqual({ outcome: "timed_out", remaining: 1 });
     // The write under way is given up when it fails.
-    await Bun.sleep(400);
+    await until(() => store.telemetry.stats.dropped.shutdown_timeout > 0);
     expect(store.telemetry.stats).toMatchObject({
       leftInJournal: 0,
       dropped: { shutdown_timeout: 1 },
@@ -146,9 +147,32 @@ describe("a service on a file", () => {
     store.telemetry.recordToolCall({ ...CALL, startedAt: now });
     await store.telemetry.flush();
     expect(store.count()).toBe(2);
-    while (store.count() > 1) await Bun.sleep(50);
+    await until(() => store.count() <= 1);
     expect(store.db.select().from(toolCalls).all()).toMatchObject([{ startedAt: now }]);
   });
+
+  test("removes what its retention does not keep, while records keep arriving", async () => {
+    await using store = setUp({ retention: { maxAgeDays: 1 }, batchSize: 10 });
+    const now = Date.now();
+    for (let i = 0; i < 2_000; i += 1)
+      store.telemetry.recordToolCall({ ...CALL, startedAt: now - 2 * 86_400_000 });
+    await store.telemetry.flush();
+    const expired = store.db.$client.query<{ count: number }, [number]>(
+      "select count(*) as count from tool_calls where started_at_ms < ?",
+    );
+    const count = () => expired.get(now - 86_400_000)?.count;
+    expect(count()).toBe(2_000);
+    let recorded = 0;
+    // Never idle: each write follows the one before.
+    while (count() !== 0 && recorded < 400) {
+      recorded += 1;
+      store.telemetry.recordToolCall({ ...CALL, startedAt: Date.now() });
+      await store.telemetry.flush();
+      await Bun.sleep(10);
+    }
+    expect(count()).toBe(0);
+    expect(store.count()).toBe(recorded);
+  }, 20_000);
 
   test("warns when it cannot journal, and records all the same", async () => {
     using directory = temporaryDirectory();

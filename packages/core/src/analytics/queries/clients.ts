@@ -24,7 +24,7 @@ export function clients(source: QuerySource, filter: CallFilter): ClientUsage[] 
       ${SERVER_NAME} as serverName, coalesce(call.protocol_version, session.protocol_version) as protocolVersion,
       count(distinct call.session_id) as sessions, count(*) as calls, sum(call.status in ${FAILED}) as failures,
       avg(call.status in ${FAILED}) as failureRate, count(distinct call.tool_name) as tools,
-      coalesce(sum(call.output_tokens), 0) as outputTokens, max(call.started_at_ms) as lastCallAt
+      total(call.output_tokens) as outputTokens, max(call.started_at_ms) as lastCallAt
     ${from.sql} group by 1, 2, 3, 4 order by calls desc, lastCallAt desc`;
   return all(source, sql, from.values);
 }

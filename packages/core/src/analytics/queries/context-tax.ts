@@ -1,4 +1,5 @@
 import { type CallFilter, SERVER_NAME, fromCalls, fromSessions } from "./filter.ts";
+import { matchesPatterns } from "./pattern.ts";
 import { type QuerySource, all } from "./source.ts";
 
 /** What a tool's definition costs the contexts it is listed in, against its use. */
@@ -20,20 +21,19 @@ export interface ContextTax {
   readonly lastCallAt: number | null;
 }
 
+/** The definitions that a session's client was given. */
+const DEFINITIONS = `join session_definitions as link on link.session_id = session.id
+    join tool_definitions as definition on definition.hash = link.definition_hash`;
+
 /** What could be deleted: tools by the tokens that their definitions took without being called. */
 export function contextTax(source: QuerySource, filter: CallFilter): ContextTax[] {
   const { tools, statuses: _statuses, ...ofSession } = filter;
-  const sessions = fromSessions(ofSession);
+  const sessions = fromSessions(ofSession, DEFINITIONS);
   const calls = fromCalls(filter, true);
   const sql = `with carried as (
-      select definition.tool_name, session.server_name, count(*) as sessions, sum(definition.tokens) as tokens,
+      select definition.tool_name, session.server_name, count(*) as sessions, total(definition.tokens) as tokens,
         max(definition.last_seen_at_ms), definition.tokens as latest
-      ${sessions.sql.replace(
-        "from sessions as session",
-        `from sessions as session
-        join session_definitions as link on link.session_id = session.id
-        join tool_definitions as definition on definition.hash = link.definition_hash`,
-      )}
+      ${sessions.sql}
       group by 1, 2),
     used as (
       select call.tool_name, ${SERVER_NAME} as server_name, count(*) as calls,
@@ -47,8 +47,7 @@ export function contextTax(source: QuerySource, filter: CallFilter): ContextTax[
       last_call_at as lastCallAt
     from carried left join used on used.tool_name = carried.tool_name and used.server_name is carried.server_name
     order by unusedTokens desc, carriedTokens desc, toolName`;
-  const matches = (tools ?? []).map((pattern) => new Bun.Glob(pattern));
   return all<ContextTax>(source, sql, [...sessions.values, ...calls.values]).filter(
-    ({ toolName }) => matches.length === 0 || matches.some((glob) => glob.match(toolName)),
+    ({ toolName }) => matchesPatterns(toolName, tools),
   );
 }

@@ -1,4 +1,5 @@
 import { FAILED_STATUSES, type ToolCallStatus } from "../vocabulary.ts";
+import { patternConditions } from "./pattern.ts";
 import type { Binding, Statement } from "./source.ts";
 
 /** Which calls a question is about; without a field, all. */
@@ -7,7 +8,7 @@ export interface CallFilter {
   readonly since?: number | undefined;
   /** Started before. */
   readonly until?: number | undefined;
-  /** Names, or patterns with `*` and `?`: one of them matches. */
+  /** Names or patterns (see pattern.ts): one of them matches. */
   readonly tools?: readonly string[] | undefined;
   /** Of the call, or of its session where the call names none; as `tools`. */
   readonly servers?: readonly string[] | undefined;
@@ -30,9 +31,9 @@ const JOIN = "left join sessions as session on session.id = call.session_id";
 export function fromCalls(filter: CallFilter, withSession = false): Statement {
   const conditions = [
     ...timeConditions("call.started_at_ms", filter),
-    ...patterns("call.tool_name", filter.tools),
-    ...patterns(CLIENT_NAME, filter.clients),
-    ...patterns(SERVER_NAME, filter.servers),
+    ...patternConditions("call.tool_name", filter.tools),
+    ...patternConditions(CLIENT_NAME, filter.clients),
+    ...patternConditions(SERVER_NAME, filter.servers),
     ...equals("call.session_id", filter.sessionId === undefined ? undefined : [filter.sessionId]),
     ...equals("call.status", filter.statuses),
   ];
@@ -40,15 +41,18 @@ export function fromCalls(filter: CallFilter, withSession = false): Statement {
   return toStatement(`from tool_calls as call ${isJoined ? JOIN : ""}`, conditions);
 }
 
-/** `from … where …` over the sessions that began in the time and have a call that matches. */
-export function fromSessions(filter: CallFilter): Statement {
+/**
+ * `from … where …` over the sessions that began in the time and have a call that matches.
+ * @param join Joins further tables to `session`; without parameters.
+ */
+export function fromSessions(filter: CallFilter, join = ""): Statement {
   const { since, until, tools, statuses, sessionId } = filter;
   const ofCalls = fromCalls({ tools, statuses });
   const narrows = hasAny(tools) || hasAny(statuses);
-  return toStatement("from sessions as session", [
+  return toStatement(`from sessions as session ${join}`, [
     ...timeConditions("session.started_at_ms", { since, until }),
-    ...patterns("session.client_name", filter.clients),
-    ...patterns("session.server_name", filter.servers),
+    ...patternConditions("session.client_name", filter.clients),
+    ...patternConditions("session.server_name", filter.servers),
     ...equals("session.id", sessionId === undefined ? undefined : [sessionId]),
     ...(narrows
       ? [
@@ -77,14 +81,6 @@ function timeConditions(column: string, { since, until }: CallFilter): readonly 
 function equals(column: string, values: readonly Binding[] | undefined): readonly Statement[] {
   if (!hasAny(values)) return [];
   return [{ sql: `${column} in (${values.map(() => "?").join(", ")})`, values }];
-}
-
-/** GLOB alone would treat `[` in a name as the start of a set. */
-function patterns(column: string, texts: readonly string[] | undefined): readonly Statement[] {
-  if (!hasAny(texts)) return [];
-  const tests = texts.map((text) => (/[*?]/.test(text) ? `${column} glob ?` : `${column} = ?`));
-  const values = texts.map((text) => (/[*?]/.test(text) ? text.replaceAll("[", "[[]") : text));
-  return [{ sql: `(${tests.join(" or ")})`, values }];
 }
 
 function hasAny<Item>(items: readonly Item[] | undefined): items is readonly Item[] {

@@ -53,7 +53,7 @@ export function recordingHealth(
     `select count(distinct recorder_id) as recorders, total(accepted) as accepted, total(written) as written,
        total(failed_flushes) as failedFlushes, total(retries) as retries, total(unjournaled) as unjournaled,
        total(recovered) as recovered, total(recording_ms) as recordingMs,
-       sum(recording_ms) / nullif(sum(accepted), 0) as recordingMsPerRecord, max(queue_peak) as queuePeak,
+       total(recording_ms) / nullif(total(accepted), 0) as recordingMsPerRecord, max(queue_peak) as queuePeak,
        max(commit_p99_ms) as commitP99Ms, max(commit_max_ms) as commitMaxMs, max(lock_wait_max_ms) as lockWaitMaxMs ${where}`,
     values,
   );

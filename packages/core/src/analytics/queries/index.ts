@@ -20,6 +20,7 @@ export { errorClasses } from "./error-classes.ts";
 export { fileHealth, recordingHealth } from "./health.ts";
 export { recordingLag } from "./lag.ts";
 export { LiveCallFollower } from "./live-calls.ts";
+export { matchesPatterns } from "./pattern.ts";
 export { prunable } from "./prunable.ts";
 export { findSessions, latestSessions } from "./sessions.ts";
 export { transitions } from "./transitions.ts";

@@ -50,7 +50,7 @@ export class Samples {
  */
 export function percentileOf(all: readonly Samples[], percent: number): number | null {
   const chunks = all.flatMap((samples) => samples.sortedChunks());
-  const length = all.reduce((sum, samples) => sum + samples.length, 0);
+  const length = sum(all.map((samples) => samples.length));
   if (length === 0) return null;
   // https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method, ranks from 1.
   const rank = Math.max(1, Math.ceil((percent / 100) * length));
@@ -58,37 +58,49 @@ export function percentileOf(all: readonly Samples[], percent: number): number |
   return second === undefined ? (only?.[rank - 1] ?? null) : atRank(chunks, rank);
 }
 
-/** Halves the interval of values between two numbers that occur, until nothing is in between. */
+/** The numbers of a sorted chunk that the answer may still be among: from `low`, before `high`. */
+interface Candidates {
+  readonly chunk: Float64Array;
+  low: number;
+  high: number;
+}
+
+/**
+ * Quickselect over sorted chunks (https://en.wikipedia.org/wiki/Quickselect). Only compares numbers: a mean of two
+ * neighbouring numbers is one of them again, so halving an interval of values may never end.
+ */
 function atRank(chunks: readonly Float64Array[], rank: number): number {
-  let lower = Math.min(...chunks.map((chunk) => chunk[0] ?? 0));
-  if (countUpTo(chunks, lower) >= rank) return lower;
-  let upper = Math.max(...chunks.map((chunk) => chunk.at(-1) ?? 0));
-  // Fewer than `rank` are up to `lower`, and at least `rank` up to `upper`.
+  const all = chunks.map((chunk): Candidates => ({ chunk, low: 0, high: chunk.length }));
   for (;;) {
-    const middle = lower + (upper - lower) / 2;
-    if (countUpTo(chunks, middle) >= rank) {
-      const largest = chunks.map((chunk) => chunk[countOf(chunk, middle) - 1] ?? lower);
-      upper = Math.max(...largest);
-    } else {
-      const next = chunks.map((chunk) => chunk[countOf(chunk, middle)] ?? upper);
-      lower = Math.min(...next);
-      if (countUpTo(chunks, lower) >= rank) return lower;
+    const pivot = middleOfWidest(all);
+    const below = all.map((candidates) => search(candidates, (number) => number < pivot));
+    if (rank <= sum(below)) {
+      for (const [index, candidates] of all.entries()) candidates.high = below[index] ?? 0;
+      continue;
     }
+    const upTo = all.map((candidates) => search(candidates, (number) => number <= pivot));
+    if (rank <= sum(upTo)) return pivot;
+    for (const [index, candidates] of all.entries()) candidates.low = upTo[index] ?? 0;
   }
 }
 
-function countUpTo(chunks: readonly Float64Array[], limit: number): number {
-  return chunks.reduce((sum, chunk) => sum + countOf(chunk, limit), 0);
+function middleOfWidest(all: readonly Candidates[]): number {
+  const { chunk, low, high } = all.reduce((widest, each) =>
+    each.high - each.low > widest.high - widest.low ? each : widest,
+  );
+  return chunk[(low + high) >>> 1] ?? 0;
 }
 
-/** How many of the sorted numbers are no larger than the limit. */
-function countOf(chunk: Float64Array, limit: number): number {
-  let low = 0;
-  let high = chunk.length;
+/** How many numbers of the chunk come before the first candidate that is not `isBefore`. */
+function search({ chunk, low, high }: Candidates, isBefore: (number: number) => boolean): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((chunk[middle] ?? Number.POSITIVE_INFINITY) <= limit) low = middle + 1;
+    if (isBefore(chunk[middle] ?? Number.POSITIVE_INFINITY)) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

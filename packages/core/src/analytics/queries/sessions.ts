@@ -29,7 +29,7 @@ const COLUMNS = `session.id, session.kind, session.started_at_ms as startedAt, s
   session.protocol_version as protocolVersion, session.transport,
   (select count(*) from tool_calls where session_id = session.id) as calls,
   (select count(*) from tool_calls where session_id = session.id and status in ${FAILED}) as failures,
-  (select coalesce(sum(output_tokens), 0) from tool_calls where session_id = session.id) as outputTokens,
+  (select total(output_tokens) from tool_calls where session_id = session.id) as outputTokens,
   (select max(started_at_ms) from tool_calls where session_id = session.id) as lastCallAt`;
 
 /** The sessions that began in the time and have a call that matches, the latest first. */

@@ -13,7 +13,11 @@ export interface Statement {
   readonly values: readonly Binding[];
 }
 
-/** All rows of a question. */
+/**
+ * All rows of a question.
+ *
+ * Questions add up stored integers with `total()`: `sum()` fails when the result leaves 64 bits.
+ */
 export function all<Row>({ $client }: QuerySource, sql: string, values: readonly Binding[]): Row[] {
   return $client.query<Row, SQLQueryBindings[]>(sql).all(...values);
 }

@@ -1,4 +1,5 @@
 import { type CallFilter, FAILED, fromCalls } from "./filter.ts";
+import { matchesPatterns } from "./pattern.ts";
 import { type QuerySource, all } from "./source.ts";
 
 /** One tool after another in the same session. */
@@ -30,10 +31,6 @@ export function transitions(source: QuerySource, filter: CallFilter): Transition
       max(0, avg(gap)) as meanGapMs, 1.0 * count(*) / sum(count(*)) over (partition by previous) as share
     from step where previous is not null group by 1, 2 order by count desc, "from", "to"`;
   return all<Transition>(source, sql, from.values).filter(
-    (step) => isNamed(step.from, tools) || isNamed(step.to, tools),
+    (step) => matchesPatterns(step.from, tools) || matchesPatterns(step.to, tools),
   );
-}
-
-function isNamed(name: string, patterns: readonly string[] = []): boolean {
-  return patterns.length === 0 || patterns.some((pattern) => new Bun.Glob(pattern).match(name));
 }

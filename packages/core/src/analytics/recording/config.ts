@@ -5,7 +5,11 @@ import type { RecordWriter } from "../writing/statements.ts";
 
 /** Every option has a default. An option that is no valid number keeps its default, with a warning. */
 export interface TelemetryConfig {
-  /** Records a transaction; a full batch is written at once. Minimum: 1. @default 50 */
+  /**
+   * Number of waiting records at which they are written without waiting for `flushIntervalMs`. Under load, one
+   * transaction holds up to 20 times as many; a custom writer never gets more than this in one batch. Minimum: 1.
+   * @default 50
+   */
   readonly batchSize?: number;
   /** Longest time a record waits in memory, in milliseconds. Minimum: 1. @default 5_000 */
   readonly flushIntervalMs?: number;

@@ -1,3 +1,6 @@
+import { backoffMs } from "./backoff.ts";
+import { Queue, type QueueOptions } from "./queue.ts";
+
 /** One item that was left out of its batch for good, and why. */
 export interface Rejection<T> {
   readonly item: T;
@@ -28,7 +31,7 @@ export interface BatcherObserver<T> {
   gaveUp(items: readonly T[]): void;
 }
 
-export interface BatcherOptions<T> {
+export interface BatcherOptions<T> extends QueueOptions<T> {
   readonly write: Write<T>;
   readonly observer: BatcherObserver<T>;
   /** Items that make a batch due at once. */
@@ -39,18 +42,10 @@ export interface BatcherOptions<T> {
   readonly maxRetryMs?: (error: unknown) => number;
   /** Longest time an item waits for its batch to fill, in milliseconds. */
   readonly flushIntervalMs: number;
-  /** Items that wait at most; a further one is refused. */
-  readonly maxQueueSize: number;
-  /** The size of an item, in whatever unit the two limits below are told. @default 0 */
-  readonly sizeOf?: (item: T) => number;
-  /** Sizes of the items that wait, together; a further one is refused. @default no limit */
-  readonly maxQueueBytes?: number;
   /** Sizes of the items of a batch, together; one item alone may be larger. @default no limit */
   readonly maxBatchBytes?: number;
 }
 
-const RETRY_BASE_MS = 100;
-const RETRY_CAP_MS = 30_000;
 /** While closing there is no later: tries come close together. */
 const CLOSING_RETRY_MS = 100;
 
@@ -70,13 +65,9 @@ interface Waiter {
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
   /** Everything accepted and not yet settled, oldest first. Never longer than `maxQueueSize`, but for `last`. */
-  readonly #queue: T[] = [];
+  readonly #queue: Queue<T>;
   /** Flushes under way, by rising target. */
   readonly #waiters: Waiter[] = [];
-  #accepted = 0;
-  /** The sizes of all in the queue, together. */
-  #bytes = 0;
-  #peak = 0;
   /** Items up to this count are due, though they may not fill a batch. */
   #dueTarget = 0;
   /** Writes that failed in a row. Zero again with the next success. */
@@ -98,11 +89,12 @@ export class Batcher<T> {
 
   constructor(options: BatcherOptions<T>) {
     this.#options = options;
+    this.#queue = new Queue(options);
   }
 
   /** How many items were ever accepted. */
   get accepted(): number {
-    return this.#accepted;
+    return this.#queue.accepted;
   }
 
   /** How many items wait, those being written included. */
@@ -112,12 +104,12 @@ export class Batcher<T> {
 
   /** The most that ever waited. */
   get peak(): number {
-    return this.#peak;
+    return this.#queue.peak;
   }
 
   /** What waits this moment, oldest first, that being written included. */
   get waiting(): readonly T[] {
-    return this.#queue;
+    return this.#queue.items;
   }
 
   /** How many writes were a further try of a batch that had failed. */
@@ -130,14 +122,13 @@ export class Batcher<T> {
   }
 
   get isFull(): boolean {
-    const { maxQueueSize, maxQueueBytes = Infinity } = this.#options;
-    return this.#queue.length >= maxQueueSize || this.#bytes >= maxQueueBytes;
+    return this.#queue.isFull;
   }
 
   /** Takes an item in, or refuses it (false) if the queue is full or closed. Never writes by itself. */
   add(item: T): boolean {
     if (this.isClosed || this.isFull) return false;
-    this.#push(item);
+    this.#queue.push(item);
     if (this.#isDraining) return true;
     // While writes fail, only the clock or a flush tries again: not each further item.
     if (this.#failures === 0 && this.#queue.length >= this.#options.batchSize) this.#schedule();
@@ -154,7 +145,7 @@ export class Batcher<T> {
     if (remaining === 0) return Promise.resolve({ outcome: "written", remaining });
     if (this.#isExpired) return Promise.resolve({ outcome: "timed_out", remaining });
     return new Promise((resolve) => {
-      this.#waiters.push({ target: this.#accepted, resolve });
+      this.#waiters.push({ target: this.#queue.accepted, resolve });
       this.#drainAll();
     });
   }
@@ -168,7 +159,7 @@ export class Batcher<T> {
     if (this.#closing) return this.#closing.promise;
     // Before anything else: what the first write calls back finds the queue closed.
     this.#closing = Promise.withResolvers();
-    for (const item of last) this.#push(item);
+    for (const item of last) this.#queue.push(item);
     if (this.#queue.length > 0) {
       this.#expiry = setTimeout(() => this.#expire(), timeoutMs);
       this.#drainAll();
@@ -182,9 +173,8 @@ export class Batcher<T> {
    */
   takeAll(last: readonly T[]): readonly T[] {
     this.#closing ??= Promise.withResolvers();
-    for (const item of last) this.#push(item);
-    const items = this.#remove(0, Infinity);
-    this.#inFlight = 0;
+    for (const item of last) this.#queue.push(item);
+    const items = this.#queue.remove(0, Infinity);
     this.#isTaken = true;
     this.#stop({ outcome: "timed_out", remaining: items.length });
     return items;
@@ -198,7 +188,7 @@ export class Batcher<T> {
   /** Gives up what is not being written this moment; a write under way may still succeed. */
   #expire(): void {
     const result = { outcome: "timed_out", remaining: this.#queue.length } as const;
-    this.#giveUp(this.#remove(this.#inFlight, Infinity));
+    this.#giveUp(this.#queue.remove(this.#inFlight, Infinity));
     this.#stop(result);
   }
 
@@ -209,35 +199,10 @@ export class Batcher<T> {
     this.#finish(result);
   }
 
-  #push(item: T): void {
-    this.#queue.push(item);
-    this.#accepted += 1;
-    this.#bytes += this.#sizeOf(item);
-    if (this.#queue.length > this.#peak) this.#peak = this.#queue.length;
-  }
-
-  #sizeOf(item: T): number {
-    return this.#options.sizeOf?.(item) ?? 0;
-  }
-
-  /** Takes items out of the queue for good. */
-  #remove(first: number, count: number): readonly T[] {
-    const items = this.#queue.splice(first, count);
-    for (const item of items) this.#bytes -= this.#sizeOf(item);
-    return items;
-  }
-
   /** The next batch; it stays in the queue until it is stored. */
   #next(): readonly T[] {
     const { batchSize, maxBatchSize = batchSize, maxBatchBytes = Infinity } = this.#options;
-    const batch = this.#queue.slice(0, maxBatchSize);
-    let bytes = 0;
-    const end = batch.findIndex((item) => (bytes += this.#sizeOf(item)) > maxBatchBytes);
-    return end < 0 ? batch : batch.slice(0, Math.max(1, end));
-  }
-
-  get #settled(): number {
-    return this.#accepted - this.#queue.length;
+    return this.#queue.first(maxBatchSize, maxBatchBytes);
   }
 
   /** A full batch is written on the next turn of the event loop, not on the stack of the caller. */
@@ -251,14 +216,14 @@ export class Batcher<T> {
   }
 
   #drainAll(): void {
-    this.#dueTarget = this.#accepted;
+    this.#dueTarget = this.#queue.accepted;
     void this.#drain();
   }
 
   get #isDue(): boolean {
     const { length } = this.#queue;
     const isFull = this.#failures === 0 && length >= this.#options.batchSize;
-    return length > 0 && (isFull || this.#settled < this.#dueTarget);
+    return length > 0 && (isFull || this.#queue.settled < this.#dueTarget);
   }
 
   async #drain(): Promise<void> {
@@ -289,10 +254,10 @@ export class Batcher<T> {
   #settle(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void {
     this.#inFlight = 0;
     this.#failures = 0;
-    this.#remove(0, batch.length);
+    this.#queue.remove(0, batch.length);
     this.#options.observer.written(batch, rejections, durationMs);
     const result = { outcome: "written", remaining: this.#queue.length } as const;
-    while (this.#waiters[0] && this.#waiters[0].target <= this.#settled) {
+    while (this.#waiters[0] && this.#waiters[0].target <= this.#queue.settled) {
       this.#waiters.shift()?.resolve(result);
     }
   }
@@ -300,8 +265,8 @@ export class Batcher<T> {
   #fail(error: unknown): void {
     this.#inFlight = 0;
     this.#failures += 1;
-    if (this.#isExpired) this.#giveUp(this.#remove(0, Infinity));
-    this.#retryMs = retryMs(this.#failures, this.#options.maxRetryMs?.(error) ?? RETRY_CAP_MS);
+    if (this.#isExpired) this.#giveUp(this.#queue.remove(0, Infinity));
+    this.#retryMs = backoffMs(this.#failures, this.#options.maxRetryMs?.(error));
     this.#options.observer.failed(error, this.#failures, this.#pauseMs);
     // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
     // from inside it is answered by this failure instead of causing the next one.
@@ -332,10 +297,4 @@ export class Batcher<T> {
   #giveUp(items: readonly T[]): void {
     if (items.length > 0) this.#options.observer.gaveUp(items);
   }
-}
-
-/** Doubling pauses from 100 ms, half of each at random so that processes do not try in step. */
-function retryMs(failures: number, maxMs: number): number {
-  const pauseMs = Math.min(maxMs, RETRY_BASE_MS * 2 ** (failures - 1));
-  return pauseMs * (0.5 + Math.random() / 2);
 }

@@ -38,6 +38,7 @@ export const BUSY_WAIT_MS = 300;
 
 /** `sequence` is SQLite's to assign. */
 const { sequence: _sequence, ...CALL_COLUMNS } = getTableColumns(toolCalls);
+const { durationMs: _durationMs, ...OTHER_CALL_COLUMNS } = CALL_COLUMNS;
 const DEFINITION_COLUMNS = getTableColumns(toolDefinitions);
 const HEALTH_COLUMNS = getTableColumns(recorderHealth);
 /** What is said of a call after its outcome. */
@@ -246,7 +247,9 @@ type Statements = ReturnType<typeof prepareStatements>;
 function prepareStatements(client: Database) {
   const insertCall = client.prepare<unknown, [ToolCallRow]>(
     // A call in flight is abandoned until its end says otherwise. Its outcome may be journalled before its details.
-    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set ${fillAll(CALL_COLUMNS)}
+    // A start that is written again has no duration yet: it must not replace the one that is stored.
+    `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set ${fillAll(OTHER_CALL_COLUMNS)},
+         duration_ms = iif(status = excluded.status, max(duration_ms, excluded.duration_ms), excluded.duration_ms)
        where status = 'abandoned' and excluded.status <> 'abandoned'
           or status = excluded.status and (${DETAILS.map((name) => `${name} is null and excluded.${name} is not null`).join(" or ")})`,
   );

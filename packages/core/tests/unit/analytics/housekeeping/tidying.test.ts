@@ -117,3 +117,33 @@ test("stops when it is told to", () => {
   elapse(MINUTE_MS);
   expect(slices).not.toHaveBeenCalled();
 });
+
+test("runs while writes keep coming, one slice at a time, and leaves the end to an idle moment", () => {
+  let left = 3;
+  const { tidying, slices, done } = setUp(() => --left > 0);
+  const write = () => {
+    tidying.stop();
+    tidying.start();
+  };
+  for (let writes = 0; writes < 10; writes += 1) {
+    write();
+    expect(slices.mock.calls.length).toBeLessThanOrEqual(writes);
+    elapse(500);
+  }
+  expect(left).toBeLessThanOrEqual(0);
+  expect(done()).toBe(0);
+  elapse(2_000);
+  expect(done()).toBe(1);
+});
+
+test("waits before it tries again after a failure, however often writes come", () => {
+  const { tidying, slices } = setUp(() => {
+    throw new Error("disk I/O error");
+  });
+  for (let writes = 0; writes < 20; writes += 1) {
+    tidying.stop();
+    tidying.start();
+    elapse(500);
+  }
+  expect(slices).toHaveBeenCalledTimes(2);
+});

@@ -10,7 +10,7 @@ function samplesOf(values: readonly number[]): Samples {
 
 /** By the book: sort all, take the one at the rank. */
 function nearestRank(values: readonly number[], percent: number): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length)) - 1] ?? null;
 }
 
@@ -28,10 +28,28 @@ describe("percentileOf", () => {
     expect(percentileOf([samplesOf(values)], percent)).toBe(expected);
   });
 
+  test.each([
+    ["neighbours, the lower one odd", 1 + Number.EPSILON, 1 + 2 * Number.EPSILON],
+    ["the two smallest above 0", 5e-324, 1e-323],
+    ["a number and infinity", 1, Number.POSITIVE_INFINITY],
+    ["the two ends", -Number.MAX_VALUE, Number.MAX_VALUE],
+  ])("finds each of two numbers: %s", (_, lower, upper) => {
+    const all = [[lower, lower], [lower], [upper]].map(samplesOf);
+    expect([25, 75, 76, 100].map((percent) => percentileOf(all, percent))).toEqual([
+      lower,
+      lower,
+      upper,
+      upper,
+    ]);
+  });
+
   test("over several samples is that of all their numbers", () => {
     const number = fc.oneof(
       fc.double({ min: 0, max: 1e9, noNaN: true }),
-      fc.constantFrom(0, 0.001, 1, 1, 2, 1e-300, 5e-324, 1e308),
+      fc.double({ noNaN: true }),
+      // Neighbours: numbers with no other between them.
+      fc.nat({ max: 5 }).map((steps) => 1 + steps * Number.EPSILON),
+      fc.constantFrom(0, 0.001, 1, 1, 2, 1e-300, 5e-324, 1e-323, 1e308, Number.POSITIVE_INFINITY),
     );
     fc.assert(
       fc.property(
@@ -39,7 +57,9 @@ describe("percentileOf", () => {
         fc.constantFrom(0, 1, 50, 95, 99, 100),
         (groups, percent) => {
           const merged = percentileOf(groups.map(samplesOf), percent);
-          expect(merged).toBe(nearestRank(groups.flat(), percent));
+          // Adding 0 makes -0 a 0: among equal numbers, any one is right.
+          const expected = nearestRank(groups.flat(), percent);
+          expect(merged === null ? null : merged + 0).toBe(expected === null ? null : expected + 0);
         },
       ),
       { numRuns: 500 },

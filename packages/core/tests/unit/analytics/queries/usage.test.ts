@@ -137,3 +137,9 @@ test("calls that crowd after an empty age are counted, however the time is slice
   ]);
   db.close();
 });
+
+test("a token count below zero, as only another program writes it, is no failure", () => {
+  using db = ledger({ calls: [{ toolName: "a", outputTokens: 7 }, { toolName: "a" }] });
+  db.$client.run("update tool_calls set output_tokens = -3 where output_tokens is null");
+  expect(usage(db, {}).totals).toMatchObject({ calls: 2, failures: 0, outputTokens: 7 });
+});

@@ -61,6 +61,18 @@ describe("atExit()", () => {
     expect(process.listenerCount("SIGHUP")).toBe(0);
   });
 
+  test("does not show to a host that listened first", async () => {
+    const counted: number[] = [];
+    const host = () => counted.push(process.listenerCount("SIGHUP"));
+    process.on("SIGHUP", host);
+    const forget = atExit(() => undefined);
+    process.emit("SIGHUP", "SIGHUP");
+    await nextTick();
+    forget();
+    process.off("SIGHUP", host);
+    expect(counted).toEqual([1]);
+  });
+
   test("does not listen again when the last step was taken back meanwhile", async () => {
     const before = counts();
     const forget = atExit(() => undefined);

@@ -705,7 +705,12 @@ describe("any interleaving", () => {
 
   const history = fc.record({
     batchSize: fc.integer({ min: 1, max: 6 }),
+    maxBatchSize: fc.integer({ min: 1, max: 12 }),
     maxQueueSize: fc.integer({ min: 6, max: 25 }),
+    maxBatchBytes: fc.integer({ min: 1, max: 60 }),
+    maxQueueBytes: fc.integer({ min: 1, max: 200 }),
+    /** The size of each item, over and over. */
+    sizes: fc.array(fc.nat(30), { minLength: 1, maxLength: 7 }),
     /** What becomes of each write, over and over until the end. */
     outcomes: fc.array(fc.constantFrom(...OUTCOMES), { minLength: 1, maxLength: 12 }),
     actions: fc.array(action, { maxLength: 50 }),
@@ -764,14 +769,22 @@ describe("any interleaving", () => {
 
   test("stores each accepted item exactly once, in order, or reports it", async () => {
     await fc.assert(
-      fc.asyncProperty(history, async ({ batchSize, maxQueueSize, outcomes, actions, end }) => {
+      fc.asyncProperty(history, async ({ sizes, outcomes, actions, end, ...limits }) => {
+        const { maxQueueSize, maxQueueBytes } = limits;
+        const sizeOf = (item: number) => sizes[item % sizes.length] ?? 0;
+        const total = (items: readonly number[]) =>
+          items.reduce((sum, item) => sum + sizeOf(item), 0);
         const sink = scriptedSink(outcomes);
         const batcher = new Batcher<number>({
-          write: sink.write,
+          ...limits,
+          write: (batch) => {
+            expect(batch.length).toBeLessThanOrEqual(limits.maxBatchSize);
+            if (batch.length > 1) expect(total(batch)).toBeLessThanOrEqual(limits.maxBatchBytes);
+            return sink.write(batch);
+          },
           observer: sink,
-          batchSize,
+          sizeOf,
           flushIntervalMs: 5_000,
-          maxQueueSize,
         });
         let next = 0;
         let isOpen = true;
@@ -798,7 +811,8 @@ describe("any interleaving", () => {
           else if ("close" in step) close(step.close);
           else {
             for (let i = 0; i < step.add; i++) {
-              const hasRoom = isOpen && batcher.queued < maxQueueSize;
+              const hasRoom =
+                isOpen && batcher.queued < maxQueueSize && total(batcher.waiting) < maxQueueBytes;
               expect(batcher.add(next)).toBe(hasRoom);
               if (hasRoom) next += 1;
             }
@@ -824,7 +838,7 @@ describe("any interleaving", () => {
         if (next > 0) {
           expect(sink.seen).toMatchObject({ inFlight: 0, mostInFlight: 1 });
           expect(sink.seen.shortestBatch).toBeGreaterThan(0);
-          expect(sink.seen.longestBatch).toBeLessThanOrEqual(batchSize);
+          expect(sink.seen.longestBatch).toBeLessThanOrEqual(limits.maxBatchSize);
         }
         expect(jest.getTimerCount()).toBe(0);
       }),

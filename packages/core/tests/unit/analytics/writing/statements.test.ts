@@ -117,6 +117,21 @@ describe("Writer.write", () => {
     ).toEqual([["error", 5, "tool_error", 12, 3]]);
   });
 
+  test.each([3, null])(
+    "keeps the duration of an abandoned call when its start is written again (input bytes before: %p)",
+    (inputBytes) => {
+      using store = open();
+      const abandoned = { id: "c", status: "abandoned" } as const;
+      store.writer.commit([call({ ...abandoned, durationMs: 800, inputBytes })]);
+      const replayed = call({ ...abandoned, durationMs: 0, inputBytes: 3 });
+      store.writer.commit([replayed]);
+      expect(store.writer.commitCounted([replayed]).newCalls).toBe(0);
+      expect(
+        store.db.$client.query("select status, duration_ms, input_bytes from tool_calls").values(),
+      ).toEqual([["abandoned", 800, 3]]);
+    },
+  );
+
   test("goes on after a batch that failed", async () => {
     using store = open();
     store.db.$client.run("alter table tool_calls rename to away");
