@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb } from "../../src/analytics/index.ts";
 import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
+import { until } from "../support/until.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const PROGRAM = join(import.meta.dir, "programs/record-on-demand.ts");
@@ -86,6 +87,8 @@ test("while another process holds the write lock, the journal stays within twice
     telemetry.startToolCall({ toolName: "echo", requestId: index }).end({}, () => outcome);
     if (index % 1_000 === 0) await new Promise(setImmediate);
   }
+  // The details of an end are collected 5 ms later.
+  await until(() => telemetry.stats.dropped.queue_full === 3_500);
   const { accepted, dropped } = telemetry.stats;
   expect({ accepted, ...dropped }).toMatchObject({ accepted: 500, queue_full: 3_500 });
   // A line of such a call takes less than 400 bytes.

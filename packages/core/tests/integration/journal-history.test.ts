@@ -73,10 +73,10 @@ class History {
     return [...this.running.keys()][index];
   }
 
-  #keepOpen(id: string, size: number): void {
+  #follow(id: string, size: number): void {
     const line = this.#line(id, size);
     this.running.set(id, line);
-    this.journal.keepOpen(id, line);
+    this.journal.follow(id, line);
   }
 
   apply(action: Step): void {
@@ -88,11 +88,11 @@ class History {
         return;
       }
       case "start":
-        this.#keepOpen(`call-${this.#next}.`, action.length);
+        this.#follow(`call-${this.#next}.`, action.length);
         return;
       case "outcome": {
         const id = this.#running(action.nth);
-        if (id !== undefined) this.#keepOpen(id, action.length);
+        if (id !== undefined) this.#follow(id, action.length);
         return;
       }
       case "end": {
@@ -108,7 +108,7 @@ class History {
         const id = this.#running(action.nth);
         if (id === undefined) return;
         this.running.delete(id);
-        this.journal.dropOpen(id);
+        this.journal.settle(id);
         return;
       }
       case "release":

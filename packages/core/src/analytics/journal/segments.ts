@@ -1,6 +1,6 @@
 import { type Dirent, closeSync, openSync, readSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { JOURNAL_HEADER } from "./journal.ts";
+import { JOURNAL_HEADER } from "./segment-files.ts";
 import { journalDirectory } from "../file/journal-directory.ts";
 import { type TelemetryRecord, decode } from "../records/record.ts";
 

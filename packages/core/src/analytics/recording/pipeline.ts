@@ -136,12 +136,12 @@ export class Pipeline {
 
   /** Journals the line of a call in flight, until it ends. */
   open(id: string, line: string): void {
-    if (!this.#batcher.isClosed) this.#journal?.keepOpen(id, line);
+    if (!this.#batcher.isClosed) this.#journal?.follow(id, line);
   }
 
   /** The end of a call in flight will never be accepted. */
   drop(id: string): void {
-    this.#journal?.dropOpen(id);
+    this.#journal?.settle(id);
   }
 
   flush(): Promise<FlushResult> {

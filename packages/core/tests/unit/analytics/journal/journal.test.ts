@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
-import { JOURNAL_HEADER, Journal } from "../../../../src/analytics/journal/journal.ts";
+import { Journal } from "../../../../src/analytics/journal/journal.ts";
+import { JOURNAL_HEADER } from "../../../../src/analytics/journal/segment-files.ts";
 import { journalDirectory, lockName } from "../../../../src/analytics/file/journal-directory.ts";
 import { FileLock } from "../../../../src/analytics/file/lock.ts";
 import { encode, encodeCall } from "../../../../src/analytics/records/record.ts";
@@ -108,10 +109,10 @@ describe("Journal", () => {
 
   test("carries the calls in flight into each new segment", () => {
     using store = setUp();
-    store.journal.keepOpen("a", "call a\n");
-    store.journal.keepOpen("b", "call b\n");
+    store.journal.follow("a", "call a\n");
+    store.journal.follow("b", "call b\n");
     store.journal.append(`${"x".repeat(1_100_000)}\n`);
-    store.journal.dropOpen("a");
+    store.journal.settle("a");
     store.journal.append("next\n");
     store.journal.release(1);
     expect(lines(store.directory)).toEqual(["call b", "next"]);
@@ -154,7 +155,7 @@ describe("Journal", () => {
       const long = `${"x".repeat(1_100_000)}\n`;
       journal.append("settled\n");
       for (const line of [long, "two\n", "three\n"]) journal.append(line);
-      journal.keepOpen("a", "call a\n");
+      journal.follow("a", "call a\n");
       journal.release(1);
       remove(store);
       journal.append("four\n");
@@ -171,7 +172,7 @@ describe("Journal", () => {
     const { journal, directory } = store;
     journal.append("one\n");
     rmSync(directory, { recursive: true });
-    journal.keepOpen("a", "call a\n");
+    journal.follow("a", "call a\n");
     expect(lines(directory)).toEqual(["one", "call a"]);
     journal.append("two\n");
     rmSync(directory, { recursive: true });
@@ -215,7 +216,7 @@ describe("Journal", () => {
     // A file in the directory's place: no segment can be made.
     writeFileSync(directory, "");
     for (const line of ["one\n", "two\n", "three\n"]) journal.append(line);
-    journal.keepOpen("a", "call a\n");
+    journal.follow("a", "call a\n");
     expect(journal).toMatchObject({ failures: 4, unwritten: 3 });
     expect(failures).toHaveLength(1);
     rmSync(directory);
@@ -247,8 +248,8 @@ describe("Journal", () => {
       const line = `${"x".repeat(999)}\n`;
       for (let index = 0; index < 100; index += 1) journal.append(line);
       for (let index = 0; index < 10_000; index += 1) {
-        journal.keepOpen(`${index}`, line);
-        journal.dropOpen(`${index}`);
+        journal.follow(`${index}`, line);
+        journal.settle(`${index}`);
       }
       expect(size(directory)).toBeLessThan(2 * 100_000 + 1_048_576 + 2_000);
       expect(lines(directory).length).toBeGreaterThanOrEqual(100);
@@ -261,8 +262,8 @@ describe("Journal", () => {
       for (let accepted = 0; accepted < 10; accepted += 1) {
         journal.append(`${accepted}\n`);
         for (let index = 0; index < 1_500; index += 1) {
-          journal.keepOpen("a", line);
-          journal.dropOpen("a");
+          journal.follow("a", line);
+          journal.settle("a");
         }
       }
       expect(segments(directory)).toHaveLength(1);
@@ -273,7 +274,7 @@ describe("Journal", () => {
       using store = setUp();
       const { journal, directory } = store;
       const line = `${"x".repeat(999)}\n`;
-      for (let index = 0; index < 5_000; index += 1) journal.keepOpen(`${index}`, line);
+      for (let index = 0; index < 5_000; index += 1) journal.follow(`${index}`, line);
       const created = numberOf(segments(directory).at(-1) ?? "");
       for (let index = 0; index < 3_000; index += 1) journal.append(line);
       expect(numberOf(segments(directory).at(-1) ?? "") - created).toBeLessThanOrEqual(1);
@@ -284,11 +285,11 @@ describe("Journal", () => {
       const database = temporary.file("a.db");
       const journal = new Journal(database, RECORDER, () => undefined, 10_000);
       const line = `${"x".repeat(999)}\n`;
-      for (let index = 0; index < 12; index += 1) journal.keepOpen(`${index}`, line);
+      for (let index = 0; index < 12; index += 1) journal.follow(`${index}`, line);
       expect(lines(journalDirectory(database))).toHaveLength(10);
       expect(journal.failures).toBe(2);
-      journal.dropOpen("0");
-      journal.keepOpen("12", line);
+      journal.settle("0");
+      journal.follow("12", line);
       expect(journal.failures).toBe(2);
       journal.remove();
     });

@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { openConnection } from "../../../../src/analytics/file/connection.ts";
-import { JOURNAL_HEADER, Journal } from "../../../../src/analytics/journal/journal.ts";
+import { Journal } from "../../../../src/analytics/journal/journal.ts";
+import { JOURNAL_HEADER } from "../../../../src/analytics/journal/segment-files.ts";
 import { journalDirectory } from "../../../../src/analytics/file/journal-directory.ts";
 import { FileLock } from "../../../../src/analytics/file/lock.ts";
 import { encode, encodeCall } from "../../../../src/analytics/records/record.ts";
