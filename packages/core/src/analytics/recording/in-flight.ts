@@ -50,7 +50,7 @@ interface InFlight {
 /** The calls that run: journalled at their start, accepted with their end, abandoned if that never comes. */
 export class CallsInFlight {
   readonly #config: ResolvedConfig;
-  readonly #pipeline: Pick<Pipeline, "accept" | "drop" | "open">;
+  readonly #pipeline: Pick<Pipeline, "accept" | "follow" | "settle">;
   readonly #tally: Pick<Tally, "invalid" | "took">;
   /** The calls that run and are in the journal. */
   readonly #calls = new Map<string, InFlight>();
@@ -60,7 +60,7 @@ export class CallsInFlight {
 
   constructor(
     config: ResolvedConfig,
-    pipeline: Pick<Pipeline, "accept" | "drop" | "open">,
+    pipeline: Pick<Pipeline, "accept" | "follow" | "settle">,
     tally: Pick<Tally, "invalid" | "took">,
   ) {
     this.#config = config;
@@ -156,7 +156,7 @@ export class CallsInFlight {
   #follow(id: string, inFlight: InFlight): void {
     if (this.#calls.size >= MAX_IN_FLIGHT) return;
     this.#calls.set(id, inFlight);
-    this.#pipeline.open(id, encodeCall(id, inFlight.recordedAt, abandoned(inFlight.call, 0)));
+    this.#pipeline.follow(id, encodeCall(id, inFlight.recordedAt, abandoned(inFlight.call, 0)));
   }
 
   /** Journals how a call ended, before all is said of it. */
@@ -168,7 +168,7 @@ export class CallsInFlight {
   ): void {
     try {
       const details = withOutcome(call, end, durationMs);
-      this.#pipeline.open(id, encodeCall(id, recordedAt, details));
+      this.#pipeline.follow(id, encodeCall(id, recordedAt, details));
     } catch {
       // It cannot be read: its end will be refused, and say why.
     }
@@ -201,7 +201,7 @@ export class CallsInFlight {
       const details = ended(call, { durationMs, ...knownFields(end()) }, this.#config);
       this.#pipeline.accept(encodeCall(id, recordedAt, details), id);
     } catch (error) {
-      this.#pipeline.drop(id);
+      this.#pipeline.settle(id);
       this.#tally.invalid("the end of a tool call", error);
     }
     this.#tally.took(Bun.nanoseconds() - begunAt);

@@ -128,19 +128,19 @@ export class Pipeline {
       this.#journal?.append(line, callId);
       return;
     }
-    if (callId !== undefined) this.drop(callId);
+    if (callId !== undefined) this.settle(callId);
     const { tally } = this.#options;
     if (this.#batcher.isClosed) tally.late();
     else tally.queueFull(this.#batcher.queued);
   }
 
   /** Journals the line of a call in flight, until it ends. */
-  open(id: string, line: string): void {
+  follow(id: string, line: string): void {
     if (!this.#batcher.isClosed) this.#journal?.follow(id, line);
   }
 
   /** The end of a call in flight will never be accepted. */
-  drop(id: string): void {
+  settle(id: string): void {
     this.#journal?.settle(id);
   }
 
