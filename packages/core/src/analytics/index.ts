@@ -22,7 +22,7 @@ export { CONTENT_TYPES, FAILED_STATUSES, SESSION_KINDS, TOOL_CALL_STATUSES } fro
 export { DROP_REASONS } from "./vocabulary.ts";
 export { TelemetryService } from "./telemetry.ts";
 
-export type { FlushResult, Rejection } from "./writing/batcher.ts";
+export type { FlushResult } from "./writing/batcher.ts";
 export type { TelemetryConfig } from "./recording/config.ts";
 export type { AnalyticsDb, AnalyticsDbOptions } from "./database/database.ts";
 export type { AnalyticsErrorCode } from "./errors.ts";
@@ -39,4 +39,4 @@ export type { Recovery } from "./writing/recovery.ts";
 export type { RetentionPolicy } from "./housekeeping/retention.ts";
 export type { TelemetryStats } from "./recording/stats.ts";
 export type { DropReason } from "./vocabulary.ts";
-export type { RecordWriter } from "./writing/statements.ts";
+export type { Rejection, Writer } from "./writing/writer.ts";

@@ -1,4 +1,4 @@
-import { whileBusySync } from "../file/busy.ts";
+import { COMMAND_WAIT_MS, whileBusySync } from "../file/busy.ts";
 import type { AnalyticsDb } from "./database.ts";
 import { toAnalyticsError } from "../errors.ts";
 import { toJsonText } from "../records/json.ts";
@@ -14,7 +14,7 @@ import {
 import { toSeenDefinition, toSessionStart } from "../records/session.ts";
 import type { TelemetryRecord } from "../records/record.ts";
 import { toToolCallRow } from "../records/row.ts";
-import { Writer } from "../writing/statements.ts";
+import { ConnectionWriter } from "../writing/connection-writer.ts";
 
 /** Records in one transaction. */
 const BATCH_SIZE = 500;
@@ -80,7 +80,7 @@ interface Waiting {
  */
 export class Importer {
   readonly #path: string;
-  readonly #writer: Writer;
+  readonly #writer: ConnectionWriter;
   readonly #options: ImporterOptions;
   readonly #recorderId = Bun.randomUUIDv7();
   #batch: Waiting[] = [];
@@ -92,7 +92,7 @@ export class Importer {
   constructor(db: AnalyticsDb, options: ImporterOptions = {}) {
     this.#path = db.path;
     this.#options = options;
-    this.#writer = new Writer(db.$client, db.path, this.#recorderId);
+    this.#writer = new ConnectionWriter(db.$client, db.path, this.#recorderId);
   }
 
   /** What became of the calls so far. */
@@ -152,10 +152,7 @@ export class Importer {
     this.#batch = [];
     this.#batchLength = 0;
     this.#stored += newCalls;
-    const refused = rejections.map(({ item, error }) => ({
-      call: batch.find(({ record }) => record === item)?.call,
-      error,
-    }));
+    const refused = rejections.map(({ index, error }) => ({ call: batch[index]?.call, error }));
     this.#refused += refused.filter(({ call }) => call !== undefined).length;
     const { onRefused } = this.#options;
     if (onRefused) for (const refusal of refused) onRefused(refusal);
@@ -163,11 +160,9 @@ export class Importer {
   }
 
   #write(records: readonly TelemetryRecord[]) {
-    const { lockTimeoutMs = 10_000 } = this.#options;
+    const { lockTimeoutMs = COMMAND_WAIT_MS } = this.#options;
     try {
-      return whileBusySync(performance.now() + lockTimeoutMs, () =>
-        this.#writer.commitCounted(records),
-      );
+      return whileBusySync(performance.now() + lockTimeoutMs, () => this.#writer.commit(records));
     } catch (error) {
       throw toAnalyticsError(error, this.#path);
     }

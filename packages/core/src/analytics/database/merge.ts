@@ -1,6 +1,6 @@
 import { getTableColumns, getTableName } from "drizzle-orm";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
-import { whileBusySync } from "../file/busy.ts";
+import { COMMAND_WAIT_MS, whileBusySync } from "../file/busy.ts";
 import type { AnalyticsDb } from "./database.ts";
 import { toAnalyticsError } from "../errors.ts";
 import { openAnalyticsReader } from "./reader.ts";
@@ -21,9 +21,6 @@ export interface MergeResult {
 
 /** Rows a transaction: others write in between. */
 const SLICE_ROWS = 2_000;
-
-/** Longest wait for other processes' locks, in milliseconds. */
-const BUSY_WAIT_MS = 10_000;
 
 interface Merged {
   readonly table: SQLiteTable;
@@ -105,7 +102,7 @@ function mergeTable({ $client: client }: AnalyticsDb, { table, onConflict }: Mer
   });
   let added = 0;
   for (let first = 0; first < last; first += SLICE_ROWS) {
-    added += whileBusySync(performance.now() + BUSY_WAIT_MS, () => mergeSlice.immediate(first));
+    added += whileBusySync(performance.now() + COMMAND_WAIT_MS, () => mergeSlice.immediate(first));
   }
   insert.finalize();
   return added;

@@ -1,6 +1,15 @@
 import { isBusy } from "../errors.ts";
 
 /**
+ * Longest wait for other processes' locks before a recorder's write counts as failed, in milliseconds. A write that
+ * `shutdown()` leaves behind must end before a client's 2 s are over: 1,500 ms and this.
+ */
+export const WRITE_WAIT_MS = 300;
+
+/** Longest wait of a command for a recorder's locks, in milliseconds. */
+export const COMMAND_WAIT_MS = 10_000;
+
+/**
  * The one way to wait for other processes' locks: try again after a short random pause, until a moment of
  * `performance.now()`. SQLite's own `busy_timeout` does not cover the change to WAL, and makes those who
  * waited longest wait longer; it is 0 everywhere.

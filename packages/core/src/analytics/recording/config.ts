@@ -1,7 +1,7 @@
 import { isDisabled } from "../environment.ts";
 import { type Logger, containLogger, stderrLogger } from "../logger.ts";
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
-import type { RecordWriter } from "../writing/statements.ts";
+import type { Writer } from "../writing/writer.ts";
 
 /** Every option has a default. An option that is no valid number keeps its default, with a warning. */
 export interface TelemetryConfig {
@@ -49,7 +49,7 @@ export interface TelemetryConfig {
   /** What is removed again. Needs the worker. @default nothing */
   readonly retention?: RetentionPolicy;
   /** Where batches go instead of the database: without worker and journal. */
-  readonly writer?: RecordWriter;
+  readonly writer?: Writer;
 }
 
 export type ResolvedConfig = Required<Omit<TelemetryConfig, "writer">>;

@@ -1,20 +1,20 @@
 /** How a service's lines get into its file, or wherever the host wants them. */
 import { BackgroundRecovery } from "../writing/background-recovery.ts";
-import type { Rejection } from "../writing/batcher.ts";
 import { MEMORY } from "../file/connection.ts";
 import type { ResolvedConfig } from "./config.ts";
 import type { Destination } from "./destination.ts";
 import { FileWriter } from "../writing/file-writer.ts";
-import { InlineWriter, type LineWriter, decodeAll, toLines } from "../writing/line-writer.ts";
-import { type RecordWriter, Writer } from "../writing/statements.ts";
-import { WORKER_PROGRAM, WorkerWriter } from "../writing/worker-writer.ts";
+import { InlineLineWriter, type LineWriter, decodeAll } from "../writing/line-writer.ts";
+import { ConnectionWriter } from "../writing/connection-writer.ts";
+import type { Rejection, Writer } from "../writing/writer.ts";
+import { WORKER_PROGRAM, WorkerLineWriter } from "../writing/worker-line-writer.ts";
 
 export interface LineWriterOptions {
   readonly destination: Destination;
   readonly recorderId: string;
   readonly config: ResolvedConfig;
   /** Where batches go instead of the database. */
-  readonly writer?: RecordWriter | undefined;
+  readonly writer?: Writer | undefined;
 }
 
 /**
@@ -26,17 +26,17 @@ export function createLineWriter(
   recovered: (records: number) => void,
 ): LineWriter {
   const warn = (message: string) => void config.logger.warn(message);
-  if (writer) return new InlineWriter(writer);
+  if (writer) return new InlineLineWriter(writer);
   const { path, $client } = destination;
   const { worker, retention } = config;
   if ($client && (path === MEMORY || !config.enabled))
-    return new InlineWriter(new Writer($client, path, recorderId));
+    return new InlineLineWriter(new ConnectionWriter($client, path, recorderId));
   if (worker === false) {
     const recovery = new BackgroundRecovery({ path, warn, took: recovered });
-    return new InlineWriter(new FileWriter(path, recorderId, warn), recovery);
+    return new InlineLineWriter(new FileWriter(path, recorderId, warn), recovery);
   }
   const program = worker === true ? WORKER_PROGRAM : worker;
-  return new WorkerWriter({ program, path, recorderId, retention, warn, recovered });
+  return new WorkerLineWriter({ program, path, recorderId, retention, warn, recovered });
 }
 
 /** Writes lines into the file in this thread, waiting for locks for at most `timeoutMs`. Throws if it stored nothing. */
@@ -44,11 +44,11 @@ export function writeNow(
   { destination, recorderId, config }: LineWriterOptions,
   lines: readonly string[],
   timeoutMs: number,
-): readonly Rejection<string>[] {
+): readonly Rejection[] {
   const warn = (message: string) => void config.logger.warn(message);
   const writer = new FileWriter(destination.path, recorderId, warn);
-  const { records, undecodable } = decodeAll(lines);
-  const rejections = writer.writeSync([...records.keys()], timeoutMs);
+  const batch = decodeAll(lines);
+  const rejections = batch.rejectionsOf(writer.writeSync(batch.records, timeoutMs));
   writer.close();
-  return [...undecodable, ...toLines(records, rejections)];
+  return rejections;
 }

@@ -1,4 +1,5 @@
-import { Batcher, type FlushResult, type Rejection } from "../writing/batcher.ts";
+import { Batcher, type FlushResult } from "../writing/batcher.ts";
+import type { Rejection } from "../writing/writer.ts";
 import { MEMORY } from "../file/connection.ts";
 import { type AnalyticsErrorCode, analyticsErrorCode, errorMessage } from "../errors.ts";
 import { HostConnection } from "./host-connection.ts";
@@ -205,15 +206,15 @@ export class Pipeline {
     return new Journal(destination.path, recorderId, warn, config.maxQueueBytes);
   }
 
-  async #write(lines: readonly string[]): Promise<readonly Rejection<string>[]> {
+  async #write(lines: readonly string[]): Promise<readonly Rejection[]> {
     const health = this.#dueHealth(lines.length);
     if (!health) return this.#writer.write(lines);
     const rejections = await this.#writer.write([...lines, health.line]);
     health.written();
-    return rejections.filter(({ item }) => item !== health.line);
+    return rejections.filter(({ index }) => index < lines.length);
   }
 
-  #writeNow(lines: readonly string[]): readonly Rejection<string>[] {
+  #writeNow(lines: readonly string[]): readonly Rejection[] {
     this.#host?.rollBack();
     const health = this.#dueHealth(lines.length);
     return writeNow(this.#options, health ? [...lines, health.line] : lines, EXIT_WAIT_MS);
@@ -234,18 +235,14 @@ export class Pipeline {
     };
   }
 
-  #onWritten(
-    lines: readonly string[],
-    rejections: readonly Rejection<string>[],
-    durationMs: number,
-  ): void {
+  #onWritten(lines: readonly string[], rejections: readonly Rejection[], durationMs: number): void {
     this.#journal?.release(lines.length);
     this.#count(lines, rejections, durationMs);
   }
 
   #count(
     { length: count }: readonly string[],
-    rejections: readonly Rejection<string>[],
+    rejections: readonly Rejection[],
     durationMs: number,
   ): void {
     const { config, tally } = this.#options;

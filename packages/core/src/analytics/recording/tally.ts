@@ -4,13 +4,13 @@ import { explainRefusal } from "../records/metadata.ts";
 import type { Reporter } from "./reporter.ts";
 import type { TelemetryStats } from "./stats.ts";
 import type { DropReason } from "../vocabulary.ts";
-import type { Rejection } from "../writing/batcher.ts";
+import type { Rejection } from "../writing/writer.ts";
 import type { CommitCost } from "../writing/file-writer.ts";
 
 /** A batch that was written. */
 export interface WrittenBatch {
   readonly count: number;
-  readonly rejections: readonly Rejection<string>[];
+  readonly rejections: readonly Rejection[];
   /** From handing the batch over to its acknowledgement. */
   readonly durationMs: number;
   /** What the commit took, if that is known. */

@@ -2,7 +2,7 @@ import { isBusy } from "../errors.ts";
 import { FileWriter } from "./file-writer.ts";
 import { FileLock } from "../file/lock.ts";
 import { type RecoveredBatch, type RecoverySteps, recoverySteps } from "./recovery.ts";
-import type { RecordRejection } from "./statements.ts";
+import type { Rejection } from "./writer.ts";
 
 export interface BackgroundRecoveryOptions {
   readonly path: string;
@@ -66,7 +66,7 @@ export class BackgroundRecovery {
     steps: RecoverySteps,
     { recorderId, records }: RecoveredBatch,
   ): IteratorResult<RecoveredBatch, void> | "busy" {
-    let rejections: readonly RecordRejection[];
+    let rejections: readonly Rejection[];
     try {
       rejections = this.#writerOf(recorderId).writeSync(records, 0);
     } catch (error) {

@@ -1,17 +1,12 @@
 import { backoffMs } from "./backoff.ts";
 import { Queue, type QueueOptions } from "./queue.ts";
-
-/** One item that was left out of its batch for good, and why. */
-export interface Rejection<T> {
-  readonly item: T;
-  readonly error: unknown;
-}
+import type { Rejection } from "./writer.ts";
 
 /**
  * Writes a batch whole, in order. Returns the items that can never be written; the others are then
  * stored. Throws if nothing of the batch was stored; the batch is then tried again.
  */
-type Write<T> = (batch: readonly T[]) => readonly Rejection<T>[] | Promise<readonly Rejection<T>[]>;
+type Write<T> = (batch: readonly T[]) => readonly Rejection[] | Promise<readonly Rejection[]>;
 
 /** What became of the items that were accepted before a `flush()`. */
 export interface FlushResult {
@@ -24,7 +19,7 @@ export interface FlushResult {
 
 export interface BatcherObserver<T> {
   /** A batch was stored, except for `rejections`. */
-  written(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void;
+  written(batch: readonly T[], rejections: readonly Rejection[], durationMs: number): void;
   /** A write threw, the `failures`th time in a row. The batch is tried again in `retryInMs`. */
   failed(error: unknown, failures: number, retryInMs: number): void;
   /** `close()` ran out of time and gave these items up. */
@@ -251,7 +246,7 @@ export class Batcher<T> {
     else this.#finish({ outcome: "written", remaining: 0 });
   }
 
-  #settle(batch: readonly T[], rejections: readonly Rejection<T>[], durationMs: number): void {
+  #settle(batch: readonly T[], rejections: readonly Rejection[], durationMs: number): void {
     this.#inFlight = 0;
     this.#failures = 0;
     this.#queue.remove(0, batch.length);

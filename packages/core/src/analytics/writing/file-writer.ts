@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { whileBusy, whileBusySync } from "../file/busy.ts";
+import { WRITE_WAIT_MS, whileBusy, whileBusySync } from "../file/busy.ts";
 import { openWhileLocked } from "../file/connection.ts";
 import { AnalyticsError, errorMessage, isBusy, isDamage, toAnalyticsError } from "../errors.ts";
 import { contentOf, identityOf, statFile } from "../file/identity.ts";
@@ -18,7 +18,8 @@ import {
   removeEmptied,
   setLogAside,
 } from "../file/write-ahead-log.ts";
-import { BUSY_WAIT_MS, type RecordRejection, type RecordWriter, Writer } from "./statements.ts";
+import { ConnectionWriter } from "./connection-writer.ts";
+import type { Rejection, Writer } from "./writer.ts";
 
 /** Longest wait for other recorders when a file is closed, in milliseconds. */
 const CLOSE_WAIT_MS = 150;
@@ -29,7 +30,7 @@ const OPEN_TRIES = 3;
 /** A connection of the writer's own, and its watch over the files. */
 interface Opened {
   readonly client: Database;
-  readonly writer: Writer;
+  readonly writer: ConnectionWriter;
   readonly watch: FileWatch;
 }
 
@@ -48,7 +49,7 @@ export interface CommitCost {
  *
  * A damaged database is moved aside whole, and a new one begun. Opens at the first write, and after errors.
  */
-export class FileWriter implements RecordWriter {
+export class FileWriter implements Writer {
   readonly #path: string;
   readonly #recorderId: string;
   readonly #warn: (message: string) => void;
@@ -76,10 +77,10 @@ export class FileWriter implements RecordWriter {
   }
 
   /** Commits a batch; while another process holds the lock, tries again on a timer, for 300 ms. */
-  async write(batch: readonly TelemetryRecord[]): Promise<readonly RecordRejection[]> {
+  async write(batch: readonly TelemetryRecord[]): Promise<readonly Rejection[]> {
     const startedAt = performance.now();
     try {
-      return await whileBusy(startedAt + BUSY_WAIT_MS, () => this.#commit(batch, startedAt));
+      return await whileBusy(startedAt + WRITE_WAIT_MS, () => this.#commit(batch, startedAt));
     } catch (error) {
       const isMisplaced = this.#change !== undefined || isDamage(error);
       if (isMisplaced && (await settle(this.#path))) {
@@ -91,7 +92,7 @@ export class FileWriter implements RecordWriter {
   }
 
   /** The same in the calling thread, for at most `timeoutMs` milliseconds of waiting: the end of a process. */
-  writeSync(batch: readonly TelemetryRecord[], timeoutMs: number): readonly RecordRejection[] {
+  writeSync(batch: readonly TelemetryRecord[], timeoutMs: number): readonly Rejection[] {
     const startedAt = performance.now();
     return whileBusySync(startedAt + timeoutMs, () => this.#commit(batch, startedAt));
   }
@@ -125,7 +126,7 @@ export class FileWriter implements RecordWriter {
     this.#change = whileLogLocked(watch.file, () => watch.checkpoint(mode));
   }
 
-  #commit(batch: readonly TelemetryRecord[], startedAt: number): readonly RecordRejection[] {
+  #commit(batch: readonly TelemetryRecord[], startedAt: number): readonly Rejection[] {
     const begunAt = performance.now();
     try {
       const opened = (this.#opened ??= this.#open());
@@ -149,10 +150,10 @@ export class FileWriter implements RecordWriter {
   }
 
   /** A log that others moved into the database meanwhile may also have been emptied: the batch is written again. */
-  #commitWhole(opened: Opened, batch: readonly TelemetryRecord[]): readonly RecordRejection[] {
+  #commitWhole(opened: Opened, batch: readonly TelemetryRecord[]): readonly Rejection[] {
     for (;;) {
       const { content } = opened.watch;
-      const rejections = opened.writer.commit(batch);
+      const { rejections } = opened.writer.commit(batch);
       if (this.#findChange(opened) !== undefined) throw this.#replaced();
       if (opened.watch.content === content) return rejections;
     }
@@ -184,7 +185,7 @@ export class FileWriter implements RecordWriter {
     // A checkpoint must not write to a file that was overwritten since it was looked at last.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");
     const watch = new FileWatch(client, this.#path, this.#recorderId);
-    return { client, writer: new Writer(client, this.#path, this.#recorderId), watch };
+    return { client, writer: new ConnectionWriter(client, this.#path, this.#recorderId), watch };
   }
 
   #findChange({ watch }: Opened): FileChange | undefined {
@@ -201,7 +202,7 @@ export class FileWriter implements RecordWriter {
 
   async #tryToLeave(): Promise<void> {
     try {
-      await whileBusy(performance.now() + BUSY_WAIT_MS, () => this.#leave());
+      await whileBusy(performance.now() + WRITE_WAIT_MS, () => this.#leave());
     } catch {
       // The next look finds the same change.
     }

@@ -1,13 +1,12 @@
 import type { BackgroundRecovery } from "./background-recovery.ts";
-import type { Rejection } from "./batcher.ts";
 import type { CommitCost } from "./file-writer.ts";
 import { type TelemetryRecord, decode } from "../records/record.ts";
-import type { RecordRejection, RecordWriter } from "./statements.ts";
+import type { Rejection, Writer } from "./writer.ts";
 
 /** Where the service's batches of lines go: a thread of their own, or the calling one. */
 export interface LineWriter {
   /** Stores a batch whole and in order; returns the lines that can never be stored. Rejects if it stored nothing. */
-  write(lines: readonly string[]): Promise<readonly Rejection<string>[]>;
+  write(lines: readonly string[]): Promise<readonly Rejection[]>;
   /** What the last commit took, where it is known. */
   readonly cost: CommitCost | undefined;
   /** Begins to take in what dead processes left in their journals, where there is a file. Returns at once. */
@@ -18,39 +17,38 @@ export interface LineWriter {
 
 /** Decodes lines and gives them to a writer of records. */
 export async function writeLines(
-  writer: RecordWriter,
+  writer: Writer,
   lines: readonly string[],
-): Promise<readonly Rejection<string>[]> {
-  const { records, undecodable } = decodeAll(lines);
-  return [...undecodable, ...toLines(records, await writer.write([...records.keys()]))];
+): Promise<readonly Rejection[]> {
+  const batch = decodeAll(lines);
+  return batch.rejectionsOf(await writer.write(batch.records));
 }
 
-/** Each record with its line, and the lines that are no records. */
+/** The records of lines, and the way back from the rejections of those records to the rejections of the lines. */
 export function decodeAll(lines: readonly string[]) {
-  const records = new Map<TelemetryRecord, string>();
-  const undecodable: Rejection<string>[] = [];
-  for (const line of lines) {
+  const records: TelemetryRecord[] = [];
+  /** The index of each record's line. */
+  const indexes: number[] = [];
+  const undecodable: Rejection[] = [];
+  for (const [index, line] of lines.entries()) {
     try {
-      records.set(decode(line), line);
+      records.push(decode(line));
+      indexes.push(index);
     } catch (error) {
-      undecodable.push({ item: line, error });
+      undecodable.push({ index, error });
     }
   }
-  return { records, undecodable };
+  const rejectionsOf = (rejections: readonly Rejection[]): readonly Rejection[] => [
+    ...undecodable,
+    ...rejections.map(({ index, error }) => ({ index: indexes[index] ?? index, error })),
+  ];
+  return { records, rejectionsOf };
 }
 
-/** The rejected records as their lines. */
-export function toLines(
-  records: ReadonlyMap<TelemetryRecord, string>,
-  rejections: readonly RecordRejection[],
-): readonly Rejection<string>[] {
-  return rejections.map(({ item, error }) => ({ item: records.get(item) ?? "", error }));
-}
-
-type InlineTarget = RecordWriter & { readonly cost?: CommitCost; close?(): void };
+type InlineTarget = Writer & { readonly cost?: CommitCost; close?(): void };
 
 /** Writes in the calling thread, through any writer of records. */
-export class InlineWriter implements LineWriter {
+export class InlineLineWriter implements LineWriter {
   readonly #writer: InlineTarget;
   readonly #recovery: BackgroundRecovery | undefined;
 
@@ -63,7 +61,7 @@ export class InlineWriter implements LineWriter {
     return this.#writer.cost;
   }
 
-  write(lines: readonly string[]): Promise<readonly Rejection<string>[]> {
+  write(lines: readonly string[]): Promise<readonly Rejection[]> {
     return writeLines(this.#writer, lines);
   }
 

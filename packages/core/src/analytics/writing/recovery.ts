@@ -15,7 +15,8 @@ import {
   readSegment,
   recoveryLock,
 } from "../journal/segments.ts";
-import { type RecordRejection, Writer } from "./statements.ts";
+import { ConnectionWriter } from "./connection-writer.ts";
+import type { Rejection } from "./writer.ts";
 
 /** What was found in the journals of processes that died. */
 export interface Recovery {
@@ -37,7 +38,7 @@ export interface RecoveredBatch {
  * Recovery in steps: each yields a batch, and is resumed with its rejections, or with the error of its commit.
  * `return()` lets go of all locks; what was not committed stays in its file.
  */
-export type RecoverySteps = Generator<RecoveredBatch, void, readonly RecordRejection[]>;
+export type RecoverySteps = Generator<RecoveredBatch, void, readonly Rejection[]>;
 
 export interface RecoveryOptions {
   readonly path: string;
@@ -84,18 +85,18 @@ export function recover(
       damaged.push(...files);
     },
   });
-  let writer: { readonly recorderId: string; readonly writer: Writer } | undefined;
-  const writerOf = (recorderId: string): Writer => {
+  let writer: { readonly recorderId: string; readonly writer: ConnectionWriter } | undefined;
+  const writerOf = (recorderId: string): ConnectionWriter => {
     if (writer?.recorderId !== recorderId) {
-      writer = { recorderId, writer: new Writer(client, path, recorderId) };
+      writer = { recorderId, writer: new ConnectionWriter(client, path, recorderId) };
     }
     return writer.writer;
   };
   const commit = (batch: RecoveredBatch): IteratorResult<RecoveredBatch, void> => {
-    let rejections: readonly RecordRejection[];
+    let rejections: readonly Rejection[];
     try {
       const current = writerOf(batch.recorderId);
-      rejections = whileBusySync(deadline, () => current.commit(batch.records));
+      rejections = whileBusySync(deadline, () => current.commit(batch.records).rejections);
     } catch (error) {
       return steps.throw(error);
     }
@@ -160,7 +161,7 @@ function* takeInFiles(
   files: readonly SegmentFile[],
   recorderId: string,
   { warn, took, finished }: RecoveryOptions,
-): Generator<RecoveredBatch, boolean, readonly RecordRejection[]> {
+): Generator<RecoveredBatch, boolean, readonly Rejection[]> {
   const taken: string[] = [];
   const damaged: string[] = [];
   for (const { path } of files) {
@@ -199,7 +200,7 @@ function* takeInFile(
   path: string,
   recorderId: string,
   took: RecoveryOptions["took"],
-): Generator<RecoveredBatch, Faults, readonly RecordRejection[]> {
+): Generator<RecoveredBatch, Faults, readonly Rejection[]> {
   const faults = new Faults();
   let records: TelemetryRecord[] = [];
   let length = 0;

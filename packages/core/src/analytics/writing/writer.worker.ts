@@ -1,11 +1,11 @@
-/** The thread that writes: opens, writes, acknowledges; tidies when idle. `worker-writer.ts` is the other side. */
+/** The thread that writes: opens, writes, acknowledges; tidies when idle. `worker-line-writer.ts` is the other side. */
 import { BackgroundRecovery } from "./background-recovery.ts";
 import { toAnalyticsError } from "../errors.ts";
 import { FileWriter } from "./file-writer.ts";
 import { writeLines } from "./line-writer.ts";
 import { Retention, type RetentionPolicy } from "../housekeeping/retention.ts";
 import { Tidying } from "../housekeeping/tidying.ts";
-import type { FromWorker, ToWorker } from "./worker-writer.ts";
+import type { FromWorker, ToWorker } from "./worker-line-writer.ts";
 
 declare const self: Worker;
 
@@ -62,7 +62,7 @@ async function write(lines: readonly string[]): Promise<FromWorker> {
     const rejections = await writeLines(writer, lines);
     return {
       kind: "written",
-      rejections: rejections.map(({ item, error }) => [lines.indexOf(item), describe(error)]),
+      rejections: rejections.map(({ index, error }) => ({ index, ...describe(error) })),
       cost: writer.cost,
     };
   } catch (error) {

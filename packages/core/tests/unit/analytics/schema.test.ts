@@ -14,7 +14,7 @@ import {
   toolDaily,
 } from "../../../src/analytics/schema.ts";
 import { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../../../src/analytics/vocabulary.ts";
-import { Writer } from "../../../src/analytics/writing/statements.ts";
+import { ConnectionWriter } from "../../../src/analytics/writing/connection-writer.ts";
 import { call, end, start } from "../../support/records.ts";
 
 /** A table's columns as other programs see them: `<name> <type>`, with a `!` where there is always a value. */
@@ -159,7 +159,7 @@ describe("the views", () => {
       serverName: "files",
       serverVersion: "2",
     };
-    await new Writer(db.$client, db.path, "recorder").write([
+    await new ConnectionWriter(db.$client, db.path, "recorder").write([
       start("ended", LATE - 1_000, { ...parties, transport: "stdio" }),
       start("quiet", LATE),
       call({ toolName: "read", sessionId: "ended", startedAt: LATE, durationMs: 1 }),
@@ -330,7 +330,7 @@ describe("a row", () => {
 
   async function storeAlone(record: TelemetryRecord, look: (db: AnalyticsDb) => unknown) {
     using db = createAnalyticsDb(":memory:");
-    expect(await new Writer(db.$client, db.path, "recorder").write([record])).toEqual([]);
+    expect(await new ConnectionWriter(db.$client, db.path, "recorder").write([record])).toEqual([]);
     return look(db);
   }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import fc from "fast-check";
 import pino from "pino";
 import {
-  type RecordWriter,
+  type Writer,
   type TelemetryConfig,
   type TelemetryRecord,
   type ToolCallMetadata,
@@ -23,7 +23,7 @@ const START = Date.UTC(2026, 0, 1);
 const CALL: ToolCallMetadata = { toolName: "echo", durationMs: 1.5 };
 
 /** The double at the `write(batch)` seam: keeps the batches, fails as often as it is told to. */
-class MemoryWriter implements RecordWriter {
+class MemoryWriter implements Writer {
   readonly batches: TelemetryRecord[][] = [];
   failures = 0;
 

@@ -8,7 +8,7 @@ import {
   Retention,
   type RetentionPolicy,
 } from "../../../../src/analytics/housekeeping/retention.ts";
-import { Writer } from "../../../../src/analytics/writing/statements.ts";
+import { ConnectionWriter } from "../../../../src/analytics/writing/connection-writer.ts";
 import { call, end, start } from "../../../support/records.ts";
 import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 const NOW = 1_000 * DAY_MS;
 
 function fill(db: AnalyticsDb, count: number, startedAt: (index: number) => number): void {
-  const writer = new Writer(db.$client, db.path, "recorder");
+  const writer = new ConnectionWriter(db.$client, db.path, "recorder");
   writer.commit(
     Array.from({ length: count }, (_, index) =>
       call({ startedAt: startedAt(index), errorMessage: "x".repeat(900) }),
@@ -54,7 +54,7 @@ describe("Retention", () => {
 
   test("by size removes the sessions of what it removed, before more calls", () => {
     using db = createAnalyticsDb(":memory:");
-    const writer = new Writer(db.$client, db.path, "recorder");
+    const writer = new ConnectionWriter(db.$client, db.path, "recorder");
     for (let index = 0; index < 3_000; index += 1) {
       const id = `session-${String(index).padStart(4, "0")}`;
       const attributes = { text: "x".repeat(1_500) };
@@ -72,7 +72,7 @@ describe("Retention", () => {
 
   test("removes sessions that are old, ended and empty, and no others", () => {
     using db = createAnalyticsDb(":memory:");
-    new Writer(db.$client, db.path, "recorder").commit([
+    new ConnectionWriter(db.$client, db.path, "recorder").commit([
       start("old", 0, { definitionHashes: ["a1"] }),
       call({ sessionId: "old", startedAt: 0 }),
       end("old", 1),

@@ -5,8 +5,8 @@ import {
   type BatcherObserver,
   type BatcherOptions,
   type FlushResult,
-  type Rejection,
 } from "../../../../src/analytics/writing/batcher.ts";
+import type { Rejection } from "../../../../src/analytics/writing/writer.ts";
 import { elapse, turn } from "../../../support/event-loop.ts";
 import { runScript, specifier } from "../../../support/run-script.ts";
 
@@ -14,12 +14,19 @@ const DOWN = new Error("the sink is down");
 const POISONED = new Error("poisoned");
 const ALL_WRITTEN: FlushResult = { outcome: "written", remaining: 0 };
 
+function indexesOf(
+  batch: readonly number[],
+  matches: (item: number) => boolean,
+): readonly number[] {
+  return [...batch.keys()].filter((index) => matches(batch[index] ?? Number.NaN));
+}
+
 /** The double at the `write(batch)` seam, and the observer beside it: keeps what it is told. */
 class Sink implements BatcherObserver<number> {
   /** The batch of each write, whatever became of it. */
   readonly tries: (readonly number[])[] = [];
   readonly stored: number[] = [];
-  readonly rejections: Rejection<number>[] = [];
+  readonly rejections: Rejection[] = [];
   readonly givenUp: number[] = [];
   /** The pause announced after each failure. */
   readonly pauses: number[] = [];
@@ -32,16 +39,19 @@ class Sink implements BatcherObserver<number> {
   onWritten = (): void => undefined;
   onFailed = (): void => undefined;
 
-  async write(batch: readonly number[]): Promise<readonly Rejection<number>[]> {
+  async write(batch: readonly number[]): Promise<readonly Rejection[]> {
     this.tries.push(batch);
     await this.gate?.promise;
     if (this.error) throw this.error;
-    return batch.filter((item) => this.poison.has(item)).map((item) => ({ item, error: POISONED }));
+    return indexesOf(batch, (item) => this.poison.has(item)).map((index) => ({
+      index,
+      error: POISONED,
+    }));
   }
 
-  written(batch: readonly number[], rejections: readonly Rejection<number>[]): void {
-    const rejected = new Set(rejections.map(({ item }) => item));
-    this.stored.push(...batch.filter((item) => !rejected.has(item)));
+  written(batch: readonly number[], rejections: readonly Rejection[]): void {
+    const rejected = new Set(rejections.map(({ index }) => index));
+    this.stored.push(...batch.filter((_, index) => !rejected.has(index)));
     this.rejections.push(...rejections);
     this.onWritten();
   }
@@ -491,8 +501,8 @@ describe("an item that the write sets aside", () => {
     add(50);
     expect(await batcher.flush()).toEqual(ALL_WRITTEN);
     expect(sink.rejections).toEqual([
-      { item: 7, error: POISONED },
-      { item: 49, error: POISONED },
+      { index: 7, error: POISONED },
+      { index: 49, error: POISONED },
     ]);
     expect(sink.stored).toEqual(range(49).filter((item) => item !== 7));
     expect(sink.tries).toHaveLength(1);
@@ -737,7 +747,7 @@ describe("any interleaving", () => {
       const aside = batch.filter((item) => outcome === "sets some aside" && item % 3 === 0);
       stored.push(...batch.filter((item) => !aside.includes(item)));
       rejected.push(...aside);
-      return aside.map((item) => ({ item, error: POISONED }));
+      return aside.map((item) => ({ index: batch.indexOf(item), error: POISONED }));
     }
 
     return {

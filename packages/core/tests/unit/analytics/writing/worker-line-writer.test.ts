@@ -3,7 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { renameSync } from "node:fs";
 import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
 import { encode, encodeCall } from "../../../../src/analytics/records/record.ts";
-import { WORKER_PROGRAM, WorkerWriter } from "../../../../src/analytics/writing/worker-writer.ts";
+import {
+  WORKER_PROGRAM,
+  WorkerLineWriter,
+} from "../../../../src/analytics/writing/worker-line-writer.ts";
 import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 function setUp(program: string | URL = WORKER_PROGRAM) {
@@ -11,7 +14,7 @@ function setUp(program: string | URL = WORKER_PROGRAM) {
   const file = directory.file("a.db");
   createAnalyticsDb(file).close();
   const warnings: string[] = [];
-  const writer = new WorkerWriter({
+  const writer = new WorkerLineWriter({
     program,
     path: file,
     recorderId: "recorder",
@@ -55,7 +58,7 @@ function dyingProgram(directory: string, batches: number): string {
   return path;
 }
 
-describe("WorkerWriter", () => {
+describe("WorkerLineWriter", () => {
   test("writes batches in order, and says what they took", async () => {
     await using store = setUp();
     expect(store.writer.cost).toBeUndefined();
@@ -71,8 +74,8 @@ describe("WorkerWriter", () => {
     const end = encode({ kind: "session_end", row: { sessionId: "s", endedAt: 1, reason: null } });
     const rejections = await store.writer.write([line("one"), "}{\n", end, line("two")]);
     expect(rejections).toMatchObject([
-      { item: "}{\n", error: { code: "failed" } },
-      { item: end, error: { code: "unknown_session", path: store.file } },
+      { index: 1, error: { code: "failed" } },
+      { index: 2, error: { code: "unknown_session", path: store.file } },
     ]);
     expect(toolsIn(store.file)).toEqual(["one", "two"]);
   });

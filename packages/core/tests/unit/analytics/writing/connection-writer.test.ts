@@ -13,7 +13,7 @@ import {
   toolDefinitions,
 } from "../../../../src/analytics/schema.ts";
 import { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../../../../src/analytics/vocabulary.ts";
-import { Writer } from "../../../../src/analytics/writing/statements.ts";
+import { ConnectionWriter } from "../../../../src/analytics/writing/connection-writer.ts";
 import { describeFailure } from "../../../support/failure.ts";
 import { call, callRow, end, endRecorder, start } from "../../../support/records.ts";
 import { temporaryDirectory } from "../../../support/temporary-directory.ts";
@@ -24,7 +24,7 @@ function open(path = ":memory:") {
   const db = createAnalyticsDb(path);
   return {
     db,
-    writer: new Writer(db.$client, db.path, RECORDER),
+    writer: new ConnectionWriter(db.$client, db.path, RECORDER),
     [Symbol.dispose]: () => db.close(),
   };
 }
@@ -65,7 +65,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe("Writer.write", () => {
+describe("ConnectionWriter.write", () => {
   test("stores a batch in order, in one transaction", async () => {
     using store = open();
     const run = spyOn(store.db.$client, "run");
@@ -125,7 +125,7 @@ describe("Writer.write", () => {
       store.writer.commit([call({ ...abandoned, durationMs: 800, inputBytes })]);
       const replayed = call({ ...abandoned, durationMs: 0, inputBytes: 3 });
       store.writer.commit([replayed]);
-      expect(store.writer.commitCounted([replayed]).newCalls).toBe(0);
+      expect(store.writer.commit([replayed]).newCalls).toBe(0);
       expect(
         store.db.$client.query("select status, duration_ms, input_bytes from tool_calls").values(),
       ).toEqual([["abandoned", 800, 3]]);
@@ -179,8 +179,8 @@ describe("Writer.write", () => {
         call({ toolName: "after" }),
       ]);
       expect(
-        rejections.map(({ item, error }) => ({ item, error: describeFailure(error) })),
-      ).toEqual([{ item: poisoned, error: { code: "failed", path: ":memory:", message } }]);
+        rejections.map(({ index, error }) => ({ index, error: describeFailure(error) })),
+      ).toEqual([{ index: 1, error: { code: "failed", path: ":memory:", message } }]);
       expect(toolNames(store.db)).toEqual(["before", "after"]);
       expect(stored(store.db).sessions.map(({ id }) => id)).toEqual(["a"]);
     },
@@ -199,7 +199,7 @@ describe("Writer.write", () => {
   });
 });
 
-describe("Writer.write, while another connection holds the lock,", () => {
+describe("ConnectionWriter.write, while another connection holds the lock,", () => {
   test("waits on timers, lets every other timer fire, and stores the batch after the release", async () => {
     using directory = temporaryDirectory();
     using store = open(directory.file("a.db"));
@@ -242,7 +242,7 @@ describe("Writer.write, while another connection holds the lock,", () => {
   });
 });
 
-describe("Writer.write fails whole, and works again,", () => {
+describe("ConnectionWriter.write fails whole, and works again,", () => {
   const cases: {
     name: string;
     spoil: (db: AnalyticsDb) => string;
@@ -468,7 +468,7 @@ describe("a session", () => {
     const lost = end("nobody's", 100);
     const [rejection, ...others] = await store.writer.write([call(), lost, start("s", 1)]);
     expect(others).toEqual([]);
-    expect(rejection?.item).toBe(lost);
+    expect(rejection?.index).toBe(1);
     expect(describeFailure(rejection?.error)).toEqual({
       code: "unknown_session",
       path: ":memory:",

@@ -1,8 +1,8 @@
 import { BackgroundRecovery } from "./background-recovery.ts";
-import type { Rejection } from "./batcher.ts";
 import { AnalyticsError, type AnalyticsErrorCode, errorMessage } from "../errors.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
-import { InlineWriter, type LineWriter } from "./line-writer.ts";
+import { InlineLineWriter, type LineWriter } from "./line-writer.ts";
+import type { Rejection } from "./writer.ts";
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
 
 /** What the worker is told. `lines` are one text: it crosses the threads fastest. */
@@ -27,8 +27,8 @@ interface Failure {
 export type FromWorker =
   | {
       readonly kind: "written";
-      /** The index of each line that can never be stored, and why. */
-      readonly rejections: readonly (readonly [index: number, Failure])[];
+      /** The lines that can never be stored. */
+      readonly rejections: readonly ({ readonly index: number } & Failure)[];
       readonly cost: CommitCost;
     }
   | ({ readonly kind: "failed" } & Failure)
@@ -36,7 +36,7 @@ export type FromWorker =
   | { readonly kind: "recovered"; readonly records: number }
   | { readonly kind: "closed" };
 
-export interface WorkerWriterOptions {
+export interface WorkerLineWriterOptions {
   /** Where the worker's program is. */
   readonly program: string | URL;
   readonly path: string;
@@ -50,7 +50,7 @@ export interface WorkerWriterOptions {
 /** The program beside this file; in a bundle there is none. */
 export const WORKER_PROGRAM = new URL("./writer.worker.ts", import.meta.url);
 
-type Answer = readonly Rejection<string>[];
+type Answer = readonly Rejection[];
 
 /** A batch that the worker has not acknowledged. */
 interface Pending extends PromiseWithResolvers<Answer> {
@@ -64,8 +64,8 @@ interface Pending extends PromiseWithResolvers<Answer> {
  * and the next one starts another. If it cannot run at all (a bundle without its file), batches are written
  * in the calling thread, after one warning.
  */
-export class WorkerWriter implements LineWriter {
-  readonly #options: WorkerWriterOptions;
+export class WorkerLineWriter implements LineWriter {
+  readonly #options: WorkerLineWriterOptions;
   #worker: Worker | undefined;
   /** Whether this worker ever answered: one that never did cannot run here. */
   #hasAnswered = false;
@@ -76,7 +76,7 @@ export class WorkerWriter implements LineWriter {
   /** Whether `recover()` was called: a writer that takes over goes on with it. */
   #isRecovering = false;
 
-  constructor(options: WorkerWriterOptions) {
+  constructor(options: WorkerLineWriterOptions) {
     this.#options = options;
   }
 
@@ -146,8 +146,8 @@ export class WorkerWriter implements LineWriter {
         this.#cost = message.cost;
         this.#pending = undefined;
         pending?.resolve(
-          message.rejections.map(([index, failure]) => ({
-            item: pending.lines[index] ?? "",
+          message.rejections.map(({ index, ...failure }) => ({
+            index,
             error: this.#toError(failure),
           })),
         );
@@ -188,7 +188,7 @@ export class WorkerWriter implements LineWriter {
       `Expected to write in a thread of its own, but it could not run (${reason}). Batches are written in the tool's thread. In a bundle, say with the option \`worker\` where its program is.`,
     );
     const recovery = new BackgroundRecovery({ path, warn, took: recovered });
-    const inline = new InlineWriter(new FileWriter(path, recorderId, warn), recovery);
+    const inline = new InlineLineWriter(new FileWriter(path, recorderId, warn), recovery);
     this.#inline = inline;
     if (this.#isRecovering) inline.recover();
     const pending = this.#pending;

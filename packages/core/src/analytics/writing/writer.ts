@@ -1,0 +1,17 @@
+import type { TelemetryRecord } from "../records/record.ts";
+
+/** One record of a batch that can never be stored, and why. */
+export interface Rejection {
+  /** The record's index in the batch. */
+  readonly index: number;
+  readonly error: unknown;
+}
+
+/** Where batches of records go: the seam between the service and the database. */
+export interface Writer {
+  /**
+   * Stores a batch whole and in order, and returns the records that can never be stored. Throws or rejects if it stored
+   * nothing; the batch is then tried again.
+   */
+  write(batch: readonly TelemetryRecord[]): readonly Rejection[] | Promise<readonly Rejection[]>;
+}
