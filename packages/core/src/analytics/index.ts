@@ -2,7 +2,7 @@
  * The public names of `@toolmeter/core`. Adding a line here makes API: name it in the README.
  */
 export { createAnalyticsDb } from "./database/database.ts";
-export { AnalyticsError, ANALYTICS_ERROR_CODES } from "./errors.ts";
+export { AnalyticsError, ANALYTICS_ERROR_CODES, errorMessage } from "./errors.ts";
 export { Importer } from "./database/importer.ts";
 export { containLogger, stderrLogger } from "./logger.ts";
 export { mergeAnalyticsDb } from "./database/merge.ts";
@@ -39,4 +39,5 @@ export type { Recovery } from "./writing/recovery.ts";
 export type { RetentionPolicy } from "./housekeeping/retention.ts";
 export type { TelemetryStats } from "./recording/stats.ts";
 export type { DropReason } from "./vocabulary.ts";
-export type { Rejection, Writer } from "./writing/writer.ts";
+export type { Writer } from "./writing/writer.ts";
+export type { Rejection } from "./writing/batcher.ts";

@@ -6,7 +6,8 @@ import type { Destination } from "./destination.ts";
 import { FileWriter } from "../writing/file-writer.ts";
 import { InlineLineWriter, type LineWriter, decodeAll } from "../writing/line-writer.ts";
 import { ConnectionWriter } from "../writing/connection-writer.ts";
-import type { Rejection, Writer } from "../writing/writer.ts";
+import type { Writer } from "../writing/writer.ts";
+import type { Rejection } from "../writing/batcher.ts";
 import { WORKER_PROGRAM, WorkerLineWriter } from "../writing/worker-line-writer.ts";
 
 export interface LineWriterOptions {

@@ -1,5 +1,5 @@
 import { Batcher, type FlushResult } from "../writing/batcher.ts";
-import type { Rejection } from "../writing/writer.ts";
+import type { Rejection } from "../writing/batcher.ts";
 import { MEMORY } from "../file/connection.ts";
 import { type AnalyticsErrorCode, analyticsErrorCode, errorMessage } from "../errors.ts";
 import { HostConnection } from "./host-connection.ts";

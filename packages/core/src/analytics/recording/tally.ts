@@ -4,7 +4,7 @@ import { explainRefusal } from "../records/metadata.ts";
 import type { Reporter } from "./reporter.ts";
 import type { TelemetryStats } from "./stats.ts";
 import type { DropReason } from "../vocabulary.ts";
-import type { Rejection } from "../writing/writer.ts";
+import type { Rejection } from "../writing/batcher.ts";
 import type { CommitCost } from "../writing/file-writer.ts";
 
 /** A batch that was written. */

@@ -2,7 +2,7 @@ import { isBusy } from "../errors.ts";
 import { FileWriter } from "./file-writer.ts";
 import { FileLock } from "../file/lock.ts";
 import { type RecoveredBatch, type RecoverySteps, recoverySteps } from "./recovery.ts";
-import type { Rejection } from "./writer.ts";
+import type { Rejection } from "./batcher.ts";
 
 export interface BackgroundRecoveryOptions {
   readonly path: string;

@@ -1,6 +1,13 @@
 import { backoffMs } from "./backoff.ts";
 import { Queue, type QueueOptions } from "./queue.ts";
-import type { Rejection } from "./writer.ts";
+import { Waiters } from "./waiters.ts";
+
+/** One item of a batch that can never be stored, and why. */
+export interface Rejection {
+  /** The item's index in the batch. */
+  readonly index: number;
+  readonly error: unknown;
+}
 
 /**
  * Writes a batch whole, in order. Returns the items that can never be written; the others are then
@@ -44,12 +51,6 @@ export interface BatcherOptions<T> extends QueueOptions<T> {
 /** While closing there is no later: tries come close together. */
 const CLOSING_RETRY_MS = 100;
 
-interface Waiter {
-  /** Done when this many items of all that were ever accepted are settled. */
-  readonly target: number;
-  readonly resolve: (result: FlushResult) => void;
-}
-
 /**
  * A bounded queue in front of a `write(batch)` function: a batch is written when it is full, when its
  * first item has waited `flushIntervalMs`, on `flush()` and on `close()`. One write at a time, in order.
@@ -61,8 +62,8 @@ export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
   /** Everything accepted and not yet settled, oldest first. Never longer than `maxQueueSize`, but for `last`. */
   readonly #queue: Queue<T>;
-  /** Flushes under way, by rising target. */
-  readonly #waiters: Waiter[] = [];
+  /** Flushes under way. The target is the number of items that are settled, of all that were ever accepted. */
+  readonly #waiters = new Waiters<FlushResult>();
   /** Items up to this count are due, though they may not fill a batch. */
   #dueTarget = 0;
   /** Writes that failed in a row. Zero again with the next success. */
@@ -139,10 +140,9 @@ export class Batcher<T> {
     const remaining = this.#queue.length;
     if (remaining === 0) return Promise.resolve({ outcome: "written", remaining });
     if (this.#isExpired) return Promise.resolve({ outcome: "timed_out", remaining });
-    return new Promise((resolve) => {
-      this.#waiters.push({ target: this.#queue.accepted, resolve });
-      this.#drainAll();
-    });
+    const result = this.#waiters.add(this.#queue.accepted);
+    this.#drainAll();
+    return result;
   }
 
   /**
@@ -190,7 +190,7 @@ export class Batcher<T> {
   #stop(result: FlushResult): void {
     this.#isExpired = true;
     this.#disarm();
-    for (const { resolve } of this.#waiters.splice(0)) resolve(result);
+    this.#waiters.resolveAll(result);
     this.#finish(result);
   }
 
@@ -251,10 +251,10 @@ export class Batcher<T> {
     this.#failures = 0;
     this.#queue.remove(0, batch.length);
     this.#options.observer.written(batch, rejections, durationMs);
-    const result = { outcome: "written", remaining: this.#queue.length } as const;
-    while (this.#waiters[0] && this.#waiters[0].target <= this.#queue.settled) {
-      this.#waiters.shift()?.resolve(result);
-    }
+    this.#waiters.reach(this.#queue.settled, {
+      outcome: "written",
+      remaining: this.#queue.length,
+    });
   }
 
   #fail(error: unknown): void {
@@ -266,8 +266,7 @@ export class Batcher<T> {
     // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
     // from inside it is answered by this failure instead of causing the next one.
     this.#dueTarget = 0;
-    const result = { outcome: "failed", remaining: this.#queue.length, error } as const;
-    for (const { resolve } of this.#waiters.splice(0)) resolve(result);
+    this.#waiters.resolveAll({ outcome: "failed", remaining: this.#queue.length, error });
   }
 
   get #pauseMs(): number {

@@ -7,7 +7,8 @@ import type { SessionStart, ToolCallRow } from "../records/row.ts";
 import type { SessionEnd } from "../records/session.ts";
 import { conform } from "../records/shape.ts";
 import { SHAPES, type Statements, prepareStatements, toDefinitionRow } from "./statements.ts";
-import type { Rejection, Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
+import type { Rejection } from "./batcher.ts";
 
 /** What became of a batch. */
 interface Committed {

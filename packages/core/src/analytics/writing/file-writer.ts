@@ -19,7 +19,8 @@ import {
   setLogAside,
 } from "../file/write-ahead-log.ts";
 import { ConnectionWriter } from "./connection-writer.ts";
-import type { Rejection, Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
+import type { Rejection } from "./batcher.ts";
 
 /** Longest wait for other recorders when a file is closed, in milliseconds. */
 const CLOSE_WAIT_MS = 150;

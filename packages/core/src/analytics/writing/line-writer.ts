@@ -1,7 +1,8 @@
 import type { BackgroundRecovery } from "./background-recovery.ts";
 import type { CommitCost } from "./file-writer.ts";
 import { type TelemetryRecord, decode } from "../records/record.ts";
-import type { Rejection, Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
+import type { Rejection } from "./batcher.ts";
 
 /** Where the service's batches of lines go: a thread of their own, or the calling one. */
 export interface LineWriter {

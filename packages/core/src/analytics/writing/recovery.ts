@@ -16,7 +16,7 @@ import {
   recoveryLock,
 } from "../journal/segments.ts";
 import { ConnectionWriter } from "./connection-writer.ts";
-import type { Rejection } from "./writer.ts";
+import type { Rejection } from "./batcher.ts";
 
 /** What was found in the journals of processes that died. */
 export interface Recovery {

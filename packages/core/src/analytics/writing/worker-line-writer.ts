@@ -2,7 +2,7 @@ import { BackgroundRecovery } from "./background-recovery.ts";
 import { AnalyticsError, type AnalyticsErrorCode, errorMessage } from "../errors.ts";
 import { type CommitCost, FileWriter } from "./file-writer.ts";
 import { InlineLineWriter, type LineWriter } from "./line-writer.ts";
-import type { Rejection } from "./writer.ts";
+import type { Rejection } from "./batcher.ts";
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
 
 /** What the worker is told. `lines` are one text: it crosses the threads fastest. */

@@ -1,11 +1,5 @@
+import type { Rejection } from "./batcher.ts";
 import type { TelemetryRecord } from "../records/record.ts";
-
-/** One record of a batch that can never be stored, and why. */
-export interface Rejection {
-  /** The record's index in the batch. */
-  readonly index: number;
-  readonly error: unknown;
-}
 
 /** Where batches of records go: the seam between the service and the database. */
 export interface Writer {

@@ -6,7 +6,7 @@ import {
   type BatcherOptions,
   type FlushResult,
 } from "../../../../src/analytics/writing/batcher.ts";
-import type { Rejection } from "../../../../src/analytics/writing/writer.ts";
+import type { Rejection } from "../../../../src/analytics/writing/batcher.ts";
 import { elapse, turn } from "../../../support/event-loop.ts";
 import { runScript, specifier } from "../../../support/run-script.ts";
 
