@@ -1,8 +1,8 @@
 import { CommanderError } from "commander";
-import { CommandError, EXIT, UsageError } from "./errors.ts";
+import { CommandError, EXIT, UsageError } from "./failures/command-error.ts";
 import { makeProgram } from "./program.ts";
-import { describeSystemError } from "./system-error.ts";
-import { ReaderLeft, type Terminal, guarded } from "./terminal.ts";
+import { describeSystemError } from "./failures/system-error.ts";
+import { ReaderLeft, type Terminal, guarded } from "./output/terminal.ts";
 
 /**
  * Runs a command line. Without a command it is `report`.

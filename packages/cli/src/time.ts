@@ -1,4 +1,4 @@
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./failures/command-error.ts";
 
 const UNITS: Record<string, number> = {
   ms: 1,

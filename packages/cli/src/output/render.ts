@@ -1,4 +1,4 @@
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "./terminal.ts";
 import { type Value, isoTime, show } from "./format.ts";
 import { type Page, type Section, type Table, isTable } from "./page.ts";
 import { csvField, markdown, markdownLine, oneLine, toJson } from "./safe.ts";

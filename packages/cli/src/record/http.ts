@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
-import { CommandError, EXIT, UsageError } from "../errors.ts";
-import type { Terminal } from "../terminal.ts";
+import { CommandError, EXIT, UsageError } from "../failures/command-error.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { HttpObserver } from "./http-observer.ts";
 import { isLoopback } from "./loopback.ts";
 import type { RecordOptions } from "./options.ts";

@@ -1,12 +1,12 @@
 import type { Database, SQLQueryBindings, Statement } from "bun:sqlite";
 import { openAnalyticsReader } from "@toolmeter/core/queries";
-import { type AskOptions, show } from "../ask.ts";
-import type { CommandError } from "../errors.ts";
+import { type AskOptions, show } from "../answers/ask.ts";
+import type { CommandError } from "../failures/command-error.ts";
 import type { Value } from "../output/format.ts";
 import type { Table } from "../output/page.ts";
 import { csvLine } from "../output/render.ts";
 import { toJson } from "../output/safe.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { notPrepared, toReading } from "./statement.ts";
 
 export interface SqlAnswerOptions extends Pick<

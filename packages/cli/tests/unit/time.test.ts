@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { UsageError } from "../../src/errors.ts";
+import { UsageError } from "../../src/failures/command-error.ts";
 import { bucketStarts, localZone, parseDuration, parseMoment, parseZone } from "../../src/time.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 10, 46);

@@ -1,6 +1,6 @@
 /** Columns that several commands show alike. */
 import type { CallSummary, Figures, LiveCall } from "@toolmeter/core/queries";
-import type { Column, Tone } from "./output/page.ts";
+import type { Column, Tone } from "../output/page.ts";
 
 const GOOD_STATUSES: ReadonlySet<string> = new Set(["success", "input_required", "task"]);
 

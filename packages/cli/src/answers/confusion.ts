@@ -1,7 +1,7 @@
 import { confusion as askConfusion } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "../ask.ts";
+import { type AskOptions, answer, pick } from "./ask.ts";
 import { table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 /** Where models do not get on with the tools. */
 export function confusion(options: AskOptions, terminal: Terminal): Promise<void> {

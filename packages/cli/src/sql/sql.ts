@@ -1,9 +1,9 @@
-import type { AskOptions } from "../ask.ts";
-import { CommandError, EXIT } from "../errors.ts";
+import type { AskOptions } from "../answers/ask.ts";
+import { CommandError, EXIT } from "../failures/command-error.ts";
 import { SQL_PROGRAM } from "../own-command.ts";
-import { readStatement } from "../sql/input.ts";
+import { readStatement } from "./input.ts";
 import type { SqlQuestion, SqlReply, ToSqlThread } from "../sql.worker.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { localZone, parseDuration, parseZone } from "../time.ts";
 
 export interface SqlOptions extends Pick<

@@ -8,13 +8,13 @@ import {
   openAnalyticsReader,
   topCalls,
 } from "@toolmeter/core/queries";
-import { type AskOptions, toQuestion } from "../ask.ts";
-import { toneOfStatus } from "../columns.ts";
-import { EXIT } from "../errors.ts";
+import { type AskOptions, toQuestion } from "./ask.ts";
+import { toneOfStatus } from "./columns.ts";
+import { EXIT } from "../failures/command-error.ts";
 import { clockTime, duration } from "../output/format.ts";
 import { plain, toJson } from "../output/safe.ts";
 import { elide, paint } from "../output/table.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 /** Between two looks, in milliseconds. `PRAGMA data_version` costs two microseconds. */
 const POLL_MS = 100;

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { fileHealth, recordingHealth, recordingLag } from "@toolmeter/core/queries";
-import { type AskOptions, answer } from "../ask.ts";
+import { type AskOptions, answer } from "./ask.ts";
 import { type Kind, type Value, shortTime } from "../output/format.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 interface Fact {
   readonly name: string;

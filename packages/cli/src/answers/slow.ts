@@ -1,9 +1,9 @@
 import { type CallOrder, topCalls } from "@toolmeter/core/queries";
-import { type AskOptions, answer } from "../ask.ts";
-import { CALL, CALL_MESSAGE } from "../columns.ts";
-import { UsageError } from "../errors.ts";
+import { type AskOptions, answer } from "./ask.ts";
+import { CALL, CALL_MESSAGE } from "./columns.ts";
+import { UsageError } from "../failures/command-error.ts";
 import { table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 const ORDERS: readonly CallOrder[] = [
   "durationMs",

@@ -1,15 +1,15 @@
 import { resolve } from "node:path";
 import { databasePath } from "@toolmeter/core/queries";
 import type { Edit } from "jsonc-parser";
-import { type ServerCommand, listServers } from "../clients/configuration.ts";
-import { edited, withRecorder, withoutRecorder } from "../clients/edits.ts";
-import { changeText, findFiles, readText } from "../clients/files.ts";
-import { type ClientName, locate } from "../clients/locations.ts";
-import { CommandError } from "../errors.ts";
+import { type ServerCommand, listServers } from "./configuration.ts";
+import { edited, withRecorder, withoutRecorder } from "./edits.ts";
+import { changeText, findFiles, readText } from "./files.ts";
+import { type ClientName, locate } from "./locations.ts";
+import { CommandError } from "../failures/command-error.ts";
 import { oneLine } from "../output/safe.ts";
 import { ownCommand } from "../own-command.ts";
-import { findRecorder } from "../recorder-command.ts";
-import type { Terminal } from "../terminal.ts";
+import { findRecorder } from "./recorder-command.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export interface InstallOptions {
   readonly config?: string | undefined;

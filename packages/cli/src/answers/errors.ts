@@ -1,7 +1,7 @@
 import { type ErrorClass, errorClasses } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "../ask.ts";
+import { type AskOptions, answer, pick } from "./ask.ts";
 import { type Column, table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export const ERROR_COLUMNS: readonly Column<ErrorClass>[] = [
   { header: "tool", value: ({ toolName }) => toolName },

@@ -5,8 +5,8 @@ import {
   usage,
   usageTotals,
 } from "@toolmeter/core/queries";
-import { type AskOptions, type Question, answer, pick } from "../ask.ts";
-import { FIGURES, OUTPUT_TOKENS } from "../columns.ts";
+import { type AskOptions, type Question, answer, pick } from "./ask.ts";
+import { FIGURES, OUTPUT_TOKENS } from "./columns.ts";
 import {
   change,
   changeOfShare,
@@ -17,7 +17,7 @@ import {
   sparkline,
 } from "../output/format.ts";
 import { type Page, table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { bucketStarts } from "../time.ts";
 
 /** The most useful page: what was called, how it went, what changed, and what to look at next. */

@@ -1,8 +1,8 @@
 import { contextTax } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "../ask.ts";
+import { type AskOptions, answer, pick } from "./ask.ts";
 import { show } from "../output/format.ts";
 import { table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 /** What definitions cost the contexts they are listed in, against their use: what could be deleted. */
 export function tax(options: AskOptions, terminal: Terminal): Promise<void> {

@@ -1,9 +1,9 @@
 import { type ToolUsage, usage } from "@toolmeter/core/queries";
-import { type AskOptions, answer } from "../ask.ts";
-import { EXIT, UsageError } from "../errors.ts";
+import { type AskOptions, answer } from "./ask.ts";
+import { EXIT, UsageError } from "../failures/command-error.ts";
 import { duration, percent } from "../output/format.ts";
 import { table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { parseDuration } from "../time.ts";
 
 export interface CheckOptions extends AskOptions {

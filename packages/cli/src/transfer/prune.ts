@@ -1,8 +1,8 @@
 import { type RetentionPolicy, createAnalyticsDb, pruneAnalyticsDb } from "@toolmeter/core";
 import { openAnalyticsReader, prunable } from "@toolmeter/core/queries";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../failures/command-error.ts";
 import { show } from "../output/format.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { parseDuration } from "../time.ts";
 
 export interface PruneOptions {

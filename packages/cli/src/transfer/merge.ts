@@ -1,8 +1,8 @@
 import { mergeAnalyticsDb } from "@toolmeter/core";
-import { CommandError } from "../errors.ts";
-import { identityOf } from "../identity-of.ts";
-import { openTarget } from "../open-target.ts";
-import type { Terminal } from "../terminal.ts";
+import { CommandError } from "../failures/command-error.ts";
+import { identityOf } from "./identity-of.ts";
+import { openTarget } from "./open-target.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export interface MergeOptions {
   readonly db?: string | undefined;

@@ -1,8 +1,8 @@
 import { isatty } from "node:tty";
-import { CommandError } from "./errors.ts";
-import { forTerminal } from "./output/safe.ts";
+import { CommandError } from "../failures/command-error.ts";
+import { forTerminal } from "./safe.ts";
 import { standardOutput } from "./standard-output.ts";
-import { describeSystemError } from "./system-error.ts";
+import { describeSystemError } from "../failures/system-error.ts";
 
 /** Where a command writes: data on the one side, all that is said about it on the other. */
 export interface Terminal {

@@ -1,6 +1,6 @@
-import { isBinary } from "./own-command.ts";
-import { makeProgram } from "./program.ts";
-import type { Terminal } from "./terminal.ts";
+import { isBinary } from "../own-command.ts";
+import { makeProgram } from "../program.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 /** Where in the words of a command a recorder is. */
 export interface RecorderCommand {

@@ -5,12 +5,12 @@ import {
   openAnalyticsReader,
   streamCalls,
 } from "@toolmeter/core/queries";
-import { type AskOptions, toQuestion } from "../ask.ts";
-import { UsageError } from "../errors.ts";
-import { identityOf } from "../identity-of.ts";
+import { type AskOptions, toQuestion } from "../answers/ask.ts";
+import { UsageError } from "../failures/command-error.ts";
+import { identityOf } from "./identity-of.ts";
 import { csvField, escapeJson } from "../output/safe.ts";
 import { writeWholeFile } from "../output/whole-file.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export interface ExportOptions extends Pick<
   AskOptions,

@@ -1,8 +1,8 @@
-import { UsageError } from "../errors.ts";
-import { isRecordedByAncestor } from "../record/ancestors.ts";
-import type { RecordOptions } from "../record/options.ts";
-import { startsRecorder } from "../recorder-command.ts";
-import type { Terminal } from "../terminal.ts";
+import { UsageError } from "../failures/command-error.ts";
+import { isRecordedByAncestor } from "./ancestors.ts";
+import type { RecordOptions } from "./options.ts";
+import { startsRecorder } from "../clients/recorder-command.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export interface RecordCommandOptions {
   readonly db?: string | undefined;
@@ -29,7 +29,7 @@ export async function record(
     if (program !== undefined) {
       throw new UsageError("Expected a server's command or --http <url>, got both.");
     }
-    const { recordHttp } = await import("../record/http.ts");
+    const { recordHttp } = await import("./http.ts");
     return recordHttp(options.http, options.listen, recordOptions, terminal);
   }
   if (program === undefined) {
@@ -39,7 +39,7 @@ export async function record(
   }
   // A call is recorded once: by the recorder that this one starts, or by the one that recorded this one's stream before.
   const isRecorded = startsRecorder(command) || isRecordedByAncestor();
-  const { recordStdio } = await import("../record/stdio.ts");
+  const { recordStdio } = await import("./stdio.ts");
   return recordStdio(command, { ...recordOptions, ...(isRecorded && { enabled: false }) });
 }
 

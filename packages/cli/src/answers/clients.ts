@@ -1,8 +1,8 @@
 import { type ClientUsage, clients as askClients } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "../ask.ts";
-import { OUTPUT_TOKENS, toneOfRate } from "../columns.ts";
+import { type AskOptions, answer, pick } from "./ask.ts";
+import { OUTPUT_TOKENS, toneOfRate } from "./columns.ts";
 import { type Column, table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export const CLIENT_COLUMNS: readonly Column<ClientUsage>[] = [
   { header: "client", value: ({ clientName }) => clientName },

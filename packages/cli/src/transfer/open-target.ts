@@ -1,5 +1,5 @@
 import { type AnalyticsDb, createAnalyticsDb } from "@toolmeter/core";
-import { CommandError } from "./errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 
 /**
  * Opens the database that a command stores calls in.

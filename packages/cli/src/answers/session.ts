@@ -4,13 +4,13 @@ import {
   findSessions,
   sessionCalls,
 } from "@toolmeter/core/queries";
-import { type AskOptions, answer } from "../ask.ts";
-import { toneOfStatus } from "../columns.ts";
-import { CommandError } from "../errors.ts";
+import { type AskOptions, answer } from "./ask.ts";
+import { toneOfStatus } from "./columns.ts";
+import { CommandError } from "../failures/command-error.ts";
 import { duration, isoTime } from "../output/format.ts";
 import { type Column, table } from "../output/page.ts";
 import { plain } from "../output/safe.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 const BAR_COLUMNS = 24;
 

@@ -1,8 +1,8 @@
 import { type SessionSummary, latestSessions } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "../ask.ts";
-import { OUTPUT_TOKENS } from "../columns.ts";
+import { type AskOptions, answer, pick } from "./ask.ts";
+import { OUTPUT_TOKENS } from "./columns.ts";
 import { type Column, table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 export const SESSION_COLUMNS: readonly Column<SessionSummary>[] = [
   { header: "began", kind: "time", value: ({ startedAt }) => startedAt },

@@ -5,11 +5,11 @@ import {
   type ToolCallStatus,
   openAnalyticsReader,
 } from "@toolmeter/core/queries";
-import { UsageError } from "./errors.ts";
-import type { Page } from "./output/page.ts";
-import { type Format, render } from "./output/render.ts";
-import type { Terminal } from "./terminal.ts";
-import { localZone, parseMoment, parseZone } from "./time.ts";
+import { UsageError } from "../failures/command-error.ts";
+import type { Page } from "../output/page.ts";
+import { type Format, render } from "../output/render.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { localZone, parseMoment, parseZone } from "../time.ts";
 
 /** The options of every command that asks the file. */
 export interface AskOptions {

@@ -1,7 +1,7 @@
 import { transitions as askTransitions } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "../ask.ts";
+import { type AskOptions, answer, pick } from "./ask.ts";
 import { table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 
 /** Which tool follows which. */
 export function transitions(options: AskOptions, terminal: Terminal): Promise<void> {

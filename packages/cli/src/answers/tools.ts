@@ -7,11 +7,11 @@ import {
   transitions,
   usage,
 } from "@toolmeter/core/queries";
-import { type AskOptions, type Question, answer, pick } from "../ask.ts";
-import { CALL, CALL_MESSAGE, FIGURES, OUTPUT_TOKENS, toneOfRate } from "../columns.ts";
+import { type AskOptions, type Question, answer, pick } from "./ask.ts";
+import { CALL, CALL_MESSAGE, FIGURES, OUTPUT_TOKENS, toneOfRate } from "./columns.ts";
 import { type Column, type Page, table } from "../output/page.ts";
 import { change, changeOfShare, show, sparkline } from "../output/format.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { bucketStarts } from "../time.ts";
 import { CLIENT_COLUMNS } from "./clients.ts";
 import { ERROR_COLUMNS } from "./errors.ts";

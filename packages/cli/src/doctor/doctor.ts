@@ -1,18 +1,12 @@
 import { resolve } from "node:path";
 import { databasePath } from "@toolmeter/core/queries";
-import { type AskOptions, show } from "../ask.ts";
-import {
-  checkDatabase,
-  checkJournals,
-  checkPlace,
-  checkSwitch,
-  checkVersions,
-} from "../doctor/checks.ts";
-import type { Finding } from "../doctor/finding.ts";
-import { proveRecording } from "../doctor/proof.ts";
-import { EXIT } from "../errors.ts";
+import { type AskOptions, show } from "../answers/ask.ts";
+import { checkDatabase, checkJournals, checkPlace, checkSwitch, checkVersions } from "./checks.ts";
+import type { Finding } from "./finding.ts";
+import { proveRecording } from "./proof.ts";
+import { EXIT } from "../failures/command-error.ts";
 import { table } from "../output/page.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { localZone } from "../time.ts";
 
 export interface DoctorOptions extends Pick<

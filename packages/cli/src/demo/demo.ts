@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Importer } from "@toolmeter/core";
-import type { AskOptions } from "../ask.ts";
-import { writeTraffic } from "../demo/traffic.ts";
-import { CommandError } from "../errors.ts";
-import { openTarget } from "../open-target.ts";
-import type { Terminal } from "../terminal.ts";
-import { report } from "./report.ts";
+import type { AskOptions } from "../answers/ask.ts";
+import { writeTraffic } from "./traffic.ts";
+import { CommandError } from "../failures/command-error.ts";
+import { openTarget } from "../transfer/open-target.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { report } from "../answers/report.ts";
 
 export interface DemoOptions extends Pick<
   AskOptions,
