@@ -184,7 +184,7 @@ test("the command line loads what a command does when it is called", () => {
   expect(
     Object.fromEntries(entry.map((source) => [source.path, staticImports(source).toSorted()])),
   ).toEqual({
-    "main.ts": ["./failures/command-error.ts", "./output/terminal.ts", "./run.ts"],
+    "main.ts": ["./failures/exit-codes.ts", "./output/terminal.ts", "./run.ts"],
     "program.ts": [
       "../package.json",
       "./clients/locations.ts",
@@ -193,9 +193,11 @@ test("the command line loads what a command does when it is called", () => {
     ],
     "run.ts": [
       "./failures/command-error.ts",
+      "./failures/exit-codes.ts",
       "./failures/system-error.ts",
       "./output/terminal.ts",
       "./program.ts",
+      "@toolmeter/present",
       "commander",
     ],
   });

@@ -1,4 +1,4 @@
-import { EXIT } from "./failures/command-error.ts";
+import { EXIT } from "./failures/exit-codes.ts";
 import { run } from "./run.ts";
 import { processTerminal } from "./output/terminal.ts";
 

@@ -1,10 +1,15 @@
-import { type ToolUsage, usage } from "@toolmeter/core/queries";
-import { type AskOptions, answer } from "./ask.ts";
-import { EXIT, UsageError } from "../failures/command-error.ts";
-import { duration, percent } from "../output/format.ts";
+import {
+  type Budget,
+  type BudgetExcess,
+  type Measure,
+  checkBudgets,
+} from "@toolmeter/core/queries";
+import { InputError, duration, parseDuration, parseShare, percent } from "@toolmeter/present";
+import { EXIT } from "../failures/exit-codes.ts";
 import { table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { parseDuration } from "../time.ts";
+import { type AskOptions, answer } from "./ask.ts";
+import { TOOL } from "./columns.ts";
 
 export interface CheckOptions extends AskOptions {
   readonly p50?: string | undefined;
@@ -16,139 +21,74 @@ export interface CheckOptions extends AskOptions {
   readonly overall?: true | undefined;
 }
 
-interface Budget {
-  readonly name: string;
-  readonly limit: number;
-  readonly show: (value: number) => string;
-  readonly value: (figures: Measured) => number;
-}
-
-type Measured = ToolUsage & { readonly rejectionRate: number };
-
-interface Finding {
-  readonly toolName: string;
-  readonly what: string;
-  readonly value: number;
-  readonly limit: number;
-  readonly calls: number;
-}
-
-/** Holds tools against limits; returns the exit code 3 if one is over, or if there is nothing to hold. */
+/** Compares tools with limits. Returns the exit code: 3 if one is exceeded, or if there is no call to compare. */
 export async function check(options: CheckOptions, terminal: Terminal): Promise<number> {
-  const budgets = budgetsOf(options);
+  const budgets = parseBudgets(options);
+  const { minCalls, overall: isOverall } = options;
   let code: number = EXIT.ok;
   await answer(options, terminal, (source, { filter }) => {
-    const all = usage(source, filter);
-    const rejected = new Map(
-      usage(source, { ...filter, statuses: ["rejected"] }).tools.map(({ toolName, calls }) => [
-        toolName,
-        calls,
-      ]),
-    );
-    const together = { toolName: "(all)", ...all.totals };
-    const measured = (options.overall ? [together] : all.tools)
-      .filter(({ calls }) => calls >= Math.max(1, options.minCalls))
-      .map((figures) => ({
-        ...figures,
-        rejectionRate: rejectionsOf(figures.toolName, rejected) / figures.calls,
-      }));
-    const findings = measured.flatMap((figures) => exceeded(figures, budgets));
-    const isEmpty = measured.length === 0;
-    if (isEmpty || findings.length > 0) code = EXIT.findings;
-    const reason = isEmpty
-      ? `Expected calls to check, but there are none in this time${options.minCalls > 1 ? ` of tools with ${options.minCalls} calls` : ""}. A longer one: --since 30d`
-      : undefined;
-    const verdict =
-      findings.length === 0
-        ? `${measured.length} ${measured.length === 1 ? "tool is" : "tools are"} within the limits.`
-        : `${findings.length} ${findings.length === 1 ? "limit is" : "limits are"} exceeded.`;
+    const { checked, excesses } = checkBudgets(source, filter, budgets, { minCalls, isOverall });
+    if (checked === 0 || excesses.length > 0) code = EXIT.findings;
+    const reason = checked === 0 ? nothingToCheck(minCalls) : undefined;
+    const findings = excesses.map(({ toolName, measure, value, limit, calls }) => ({
+      toolName,
+      what: measure,
+      value,
+      limit,
+      calls,
+    }));
     return {
-      data: { ok: code === EXIT.ok, checked: measured.length, findings, ...(reason && { reason }) },
+      data: { ok: code === EXIT.ok, checked, findings, ...(reason && { reason }) },
       sections: [
-        ...(findings.length === 0 ? [] : [toTable(findings, budgets)]),
-        [reason ?? verdict],
+        ...(excesses.length === 0 ? [] : [toTable(excesses)]),
+        [reason ?? verdict(checked, excesses.length)],
       ],
     };
   });
   return code;
 }
 
-function rejectionsOf(toolName: string, rejected: ReadonlyMap<string, number>): number {
-  if (toolName !== "(all)") return rejected.get(toolName) ?? 0;
-  return [...rejected.values()].reduce((sum, calls) => sum + calls, 0);
+function nothingToCheck(minCalls: number): string {
+  const tools = minCalls > 1 ? ` of tools with at least ${minCalls} calls` : "";
+  return `Expected calls to check, but this period has none${tools}. A longer one: --since 30d`;
 }
 
-function toTable(findings: readonly Finding[], budgets: readonly Budget[]) {
-  const shown = (what: string, value: number) =>
-    budgets.find(({ name }) => name === what)?.show(value) ?? String(value);
-  return table(findings, [
-    { header: "tool", value: ({ toolName }) => toolName },
+function verdict(checked: number, exceeded: number): string {
+  return exceeded === 0
+    ? `${checked} ${checked === 1 ? "tool is" : "tools are"} within the limits.`
+    : `${exceeded} ${exceeded === 1 ? "limit is" : "limits are"} exceeded.`;
+}
+
+function toTable(excesses: readonly BudgetExcess[]) {
+  return table(excesses, [
+    TOOL,
     { header: "calls", kind: "count", value: ({ calls }) => calls },
-    { header: "what", value: ({ what }) => what },
-    { header: "is", value: ({ what, value }) => shown(what, value), tone: () => "bad" },
-    { header: "may be", value: ({ what, limit }) => shown(what, limit) },
+    { header: "measure", value: ({ measure }) => measure },
+    {
+      header: "value",
+      value: ({ measure, value }) => formatOf(measure)(value),
+      tone: () => "bad",
+    },
+    { header: "limit", value: ({ measure, limit }) => formatOf(measure)(limit) },
   ]);
 }
 
-function exceeded(figures: Measured, budgets: readonly Budget[]): readonly Finding[] {
-  const { toolName, calls } = figures;
-  return budgets
-    .map(({ name, limit, value }) => ({
-      toolName,
-      what: name,
-      value: value(figures),
-      limit,
-      calls,
-    }))
-    .filter(({ value, limit }) => value > limit);
+function formatOf(measure: Measure): (value: number) => string {
+  return measure.endsWith("rate") ? percent : duration;
 }
 
-function budgetsOf({ p50, p95, p99, errorRate, rejectionRate }: CheckOptions): readonly Budget[] {
-  const times = [
-    ["p50", p50, "p50Ms"],
-    ["p95", p95, "p95Ms"],
-    ["p99", p99, "p99Ms"],
+function parseBudgets(options: CheckOptions): readonly Budget[] {
+  const { p50, p95, p99, errorRate, rejectionRate } = options;
+  const texts = [
+    ["p50", p50, parseDuration],
+    ["p95", p95, parseDuration],
+    ["p99", p99, parseDuration],
+    ["error rate", errorRate, parseShare],
+    ["rejection rate", rejectionRate, parseShare],
   ] as const;
-  const shares = [
-    ["error rate", errorRate, "failureRate"],
-    ["rejection rate", rejectionRate, "rejectionRate"],
-  ] as const;
-  const budgets: readonly Budget[] = [
-    ...times.flatMap(([name, text, key]) =>
-      text === undefined
-        ? []
-        : [
-            {
-              name,
-              limit: parseDuration(text),
-              show: duration,
-              value: (figures: Measured) => figures[key] ?? 0,
-            },
-          ],
-    ),
-    ...shares.flatMap(([name, text, key]) =>
-      text === undefined
-        ? []
-        : [
-            {
-              name,
-              limit: parseShare(text),
-              show: percent,
-              value: (figures: Measured) => figures[key],
-            },
-          ],
-    ),
-  ];
+  const budgets = texts.flatMap(([measure, text, parse]) =>
+    text === undefined ? [] : [{ measure, limit: parse(text) }],
+  );
   if (budgets.length > 0) return budgets;
-  throw new UsageError("Expected a limit, such as --p95 500ms or --error-rate 2%.");
-}
-
-/** `2%`, `0.5 %` or `0.02`. */
-function parseShare(text: string): number {
-  const [, number, sign] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text) ?? [];
-  const share = sign === "%" ? Number(number) / 100 : Number(number);
-  if (number === undefined || share > 1) {
-    throw new UsageError(`Expected a share such as 2% or 0.02, got ${JSON.stringify(text)}.`);
-  }
-  return share;
+  throw new InputError("Expected a limit, such as --p95 500ms or --error-rate 2%.");
 }

@@ -14,6 +14,11 @@ export function toneOfRate(rate: number): Tone | undefined {
   return rate >= 0.02 ? "warn" : undefined;
 }
 
+export const TOOL: Column<{ readonly toolName: string }> = {
+  header: "tool",
+  value: ({ toolName }) => toolName,
+};
+
 export const FIGURES: readonly Column<Figures>[] = [
   { header: "calls", kind: "count", value: ({ calls }) => calls },
   { header: "failed", kind: "count", value: ({ failures }) => failures },

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { fileHealth, recordingHealth, recordingLag } from "@toolmeter/core/queries";
+import { type Kind, type Value, shortTime } from "@toolmeter/present";
 import { type AskOptions, answer } from "./ask.ts";
-import { type Kind, type Value, shortTime } from "../output/format.ts";
 import type { Terminal } from "../output/terminal.ts";
 
 interface Fact {

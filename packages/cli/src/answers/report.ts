@@ -1,85 +1,63 @@
-import {
-  type AnalyticsReader,
-  type ToolUsage,
-  countCalls,
-  usage,
-  usageTotals,
-} from "@toolmeter/core/queries";
-import { type AskOptions, type Question, answer, pick } from "./ask.ts";
-import { FIGURES, OUTPUT_TOKENS } from "./columns.ts";
+import { type Report, type ToolUsage, report as askReport } from "@toolmeter/core/queries";
 import {
   change,
   changeOfShare,
   duration,
   percent,
-  show,
   shortTime,
+  show,
   sparkline,
-} from "../output/format.ts";
-import { type Page, table } from "../output/page.ts";
+} from "@toolmeter/present";
+import { type Page, type Section, table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { bucketStarts } from "../time.ts";
+import { type AskOptions, type Question, answer } from "./ask.ts";
+import { FIGURES, OUTPUT_TOKENS, TOOL } from "./columns.ts";
+import { pick } from "./pick.ts";
 
 /** The most useful page: what was called, how it went, what changed, and what to look at next. */
 export function report(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
-    const { filter, since, until, zone } = question;
-    const now = usage(source, filter, since === undefined ? [] : bucketStarts(since, until, zone));
-    const before = question.before && usageTotals(source, question.before);
-    const worstFirst = now.tools.toSorted(
-      (a, b) => b.failures - a.failures || (b.p95Ms ?? 0) - (a.p95Ms ?? 0),
-    );
-    const { rows, note } = pick(worstFirst, question);
-    const ahead = countAhead(source, question);
-    return toPage({ ...now, tools: rows, before, ahead, path: source.path, question, note });
+    const found = askReport(source, question.filter, question);
+    const { rows: tools, note } = pick(found.tools, question);
+    return toPage({ ...found, tools, path: source.path, note }, question);
   });
 }
 
-type Usage = ReturnType<typeof usage>;
-type Totals = ReturnType<typeof usageTotals>;
-
-interface Answer extends Usage {
-  readonly before: Totals | undefined;
-  /** Calls that say they were made later than now. */
-  readonly ahead: number;
+interface Answer extends Report {
   readonly path: string;
-  readonly question: Question;
   readonly note: string | undefined;
 }
 
-/** Clocks that differ by no more than this, in milliseconds, are taken for equal. */
-const CLOCK_DIFFERENCE_MS = 60_000;
-
-function countAhead(source: AnalyticsReader, { filter, since = 0, now }: Question): number {
-  const from = Math.max(since, now + CLOCK_DIFFERENCE_MS);
-  return countCalls(source, { ...filter, since: from });
+function toPage(found: Answer, question: Question): Page {
+  const { path, since, until, totals, before, tools, buckets, note } = found;
+  const title = `${titleOf(found, question)} · ${path}`;
+  return {
+    data: { path, since, until, totals, before, tools, buckets },
+    sections:
+      totals.calls === 0
+        ? [
+            [title],
+            [
+              `No calls. A longer time: toolmeter --since all. Nothing recorded yet: toolmeter record <server's command>.`,
+            ],
+          ]
+        : [
+            [title],
+            summaryOf(found, question.zone),
+            ...warningOf(found.ahead, question.zone),
+            table(tools, [TOOL, ...FIGURES, OUTPUT_TOKENS], { note }),
+            [
+              "Look at next",
+              ...nextSteps(tools).map(([what, command]) => `  ${command.padEnd(32)}  ${what}`),
+            ],
+          ],
+  };
 }
 
-function toPage({ totals, tools, buckets, before, ahead, path, question, note }: Answer): Page {
-  const { since, until, zone } = question;
-  const data = {
-    path,
-    since: since ?? null,
-    until,
-    totals,
-    before: before ?? null,
-    tools,
-    buckets,
-  };
-  const title = `${titleOf(question)} · ${path}`;
-  if (totals.calls === 0) {
-    return {
-      data,
-      sections: [
-        [title],
-        [
-          `No calls. A longer time: toolmeter --since all. Nothing recorded yet: toolmeter record <server's command>.`,
-        ],
-      ],
-    };
-  }
+/** One line per figure: its value, its change, and its course. */
+function summaryOf({ totals, before, buckets }: Report, zone: string): readonly string[] {
   const compared = (text: string) => (before && before.calls > 0 ? text : "");
-  const figures: readonly [string, string, string, string][] = [
+  const lines: readonly (readonly [string, string, string, string])[] = [
     [
       "calls",
       show(totals.calls, "count", zone),
@@ -111,39 +89,24 @@ function toPage({ totals, tools, buckets, before, ahead, path, question, note }:
       "",
     ],
   ];
-  return {
-    data,
-    sections: [
-      [title],
-      figures.map(([name, value, difference, line]) =>
-        `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
-      ),
-      ...(ahead > 0
-        ? [
-            [
-              `${show(ahead, "count", zone)} of these calls are stamped later than now: a clock ran ahead. Without them: --until 0s`,
-            ],
-          ]
-        : []),
-      table(
-        tools,
-        [{ header: "tool", value: ({ toolName }) => toolName }, ...FIGURES, OUTPUT_TOKENS],
-        {
-          note,
-        },
-      ),
-      [
-        "Look at next",
-        ...nextSteps(tools).map(([what, command]) => `  ${command.padEnd(32)}  ${what}`),
-      ],
+  return lines.map(([name, value, difference, line]) =>
+    `${name.padEnd(17)}${value.padEnd(line || difference ? 10 : 0)} ${difference.padEnd(9)}${line}`.trimEnd(),
+  );
+}
+
+function warningOf(ahead: number, zone: string): readonly Section[] {
+  if (ahead === 0) return [];
+  return [
+    [
+      `${show(ahead, "count", zone)} of these calls are stamped later than now: a clock ran ahead. Without them: --until 0s`,
     ],
-  };
+  ];
 }
 
 /** `Last 7 days`, or from when to when. */
-function titleOf({ filter, since, until, zone }: Question): string {
+function titleOf({ since, until }: Report, { filter, zone }: Question): string {
   const isUntilNow = filter.until === undefined;
-  if (since === undefined) return isUntilNow ? "All time" : `Until ${shortTime(until, zone)}`;
+  if (since === null) return isUntilNow ? "All time" : `Until ${shortTime(until, zone)}`;
   if (since >= until) return `From ${shortTime(since, zone)}`;
   const range = `${shortTime(since, zone)} – ${shortTime(until, zone)}`;
   const days = (until - since) / 86_400_000;

@@ -4,12 +4,11 @@ import {
   findSessions,
   sessionCalls,
 } from "@toolmeter/core/queries";
+import { duration, isoTime, plain } from "@toolmeter/present";
 import { type AskOptions, answer } from "./ask.ts";
 import { toneOfStatus } from "./columns.ts";
 import { CommandError } from "../failures/command-error.ts";
-import { duration, isoTime } from "../output/format.ts";
 import { type Column, table } from "../output/page.ts";
-import { plain } from "../output/safe.ts";
 import type { Terminal } from "../output/terminal.ts";
 
 const BAR_COLUMNS = 24;

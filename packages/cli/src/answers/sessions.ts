@@ -1,5 +1,6 @@
 import { type SessionSummary, latestSessions } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "./ask.ts";
+import { type AskOptions, answer } from "./ask.ts";
+import { pick } from "./pick.ts";
 import { OUTPUT_TOKENS } from "./columns.ts";
 import { type Column, table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";

@@ -1,7 +1,7 @@
 import { type CallOrder, topCalls } from "@toolmeter/core/queries";
+import { InputError } from "@toolmeter/present";
 import { type AskOptions, answer } from "./ask.ts";
 import { CALL, CALL_MESSAGE } from "./columns.ts";
-import { UsageError } from "../failures/command-error.ts";
 import { table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
 
@@ -18,7 +18,7 @@ export function slow(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, { filter, limit, sort = "durationMs" }) => {
     const order = ORDERS.find((known) => known === sort);
     if (order === undefined) {
-      throw new UsageError(
+      throw new InputError(
         `Expected --sort to be one of ${ORDERS.join(", ")}, got ${JSON.stringify(sort)}.`,
       );
     }

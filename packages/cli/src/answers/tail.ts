@@ -8,11 +8,10 @@ import {
   openAnalyticsReader,
   topCalls,
 } from "@toolmeter/core/queries";
+import { clockTime, duration, plain, toJson } from "@toolmeter/present";
 import { type AskOptions, toQuestion } from "./ask.ts";
 import { toneOfStatus } from "./columns.ts";
-import { EXIT } from "../failures/command-error.ts";
-import { clockTime, duration } from "../output/format.ts";
-import { plain, toJson } from "../output/safe.ts";
+import { EXIT } from "../failures/exit-codes.ts";
 import { elide, paint } from "../output/table.ts";
 import type { Terminal } from "../output/terminal.ts";
 

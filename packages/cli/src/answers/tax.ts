@@ -1,6 +1,7 @@
 import { contextTax } from "@toolmeter/core/queries";
-import { type AskOptions, answer, pick } from "./ask.ts";
-import { show } from "../output/format.ts";
+import { show } from "@toolmeter/present";
+import { type AskOptions, answer } from "./ask.ts";
+import { pick } from "./pick.ts";
 import { table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
 

@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import { databasePath } from "@toolmeter/core/queries";
 import type { Edit } from "jsonc-parser";
+import { oneLine } from "@toolmeter/present";
 import { type ServerCommand, listServers } from "./configuration.ts";
 import { edited, withRecorder, withoutRecorder } from "./edits.ts";
 import { changeText, findFiles, readText } from "./files.ts";
 import { type ClientName, locate } from "./locations.ts";
 import { CommandError } from "../failures/command-error.ts";
-import { oneLine } from "../output/safe.ts";
 import { ownCommand } from "../own-command.ts";
 import { findRecorder } from "./recorder-command.ts";
 import type { Terminal } from "../output/terminal.ts";

@@ -3,17 +3,15 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Importer } from "@toolmeter/core";
-import type { AskOptions } from "../answers/ask.ts";
+import type { PrintOptions } from "../output/print.ts";
 import { writeTraffic } from "./traffic.ts";
 import { CommandError } from "../failures/command-error.ts";
 import { openTarget } from "../transfer/open-target.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { report } from "../answers/report.ts";
 
-export interface DemoOptions extends Pick<
-  AskOptions,
-  "color" | "format" | "json" | "quiet" | "tz"
-> {
+export interface DemoOptions extends PrintOptions {
+  readonly tz?: string | undefined;
   readonly calls: number;
   readonly days: number;
   readonly seed: number;

@@ -1,18 +1,17 @@
 import { resolve } from "node:path";
 import { databasePath } from "@toolmeter/core/queries";
-import { type AskOptions, show } from "../answers/ask.ts";
+import { localZone } from "@toolmeter/present";
+import { type PrintOptions, print } from "../output/print.ts";
 import { checkDatabase, checkJournals, checkPlace, checkSwitch, checkVersions } from "./checks.ts";
 import type { Finding } from "./finding.ts";
 import { proveRecording } from "./proof.ts";
-import { EXIT } from "../failures/command-error.ts";
+import { EXIT } from "../failures/exit-codes.ts";
 import { table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { localZone } from "../time.ts";
 
-export interface DoctorOptions extends Pick<
-  AskOptions,
-  "color" | "db" | "format" | "json" | "quiet" | "tz"
-> {
+export interface DoctorOptions extends PrintOptions {
+  readonly db?: string | undefined;
+  readonly tz?: string | undefined;
   readonly deep?: true | undefined;
 }
 
@@ -41,6 +40,6 @@ export async function doctor(options: DoctorOptions, terminal: Terminal): Promis
       ]),
     ],
   };
-  await show(page, options, options.tz ?? localZone(), terminal);
+  await print(page, options, options.tz ?? localZone(), terminal);
   return isWell ? EXIT.ok : EXIT.findings;
 }

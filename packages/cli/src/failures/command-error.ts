@@ -1,17 +1,4 @@
-/** A command line that makes no sense: exit code 2. */
-export class UsageError extends Error {}
-
-export const EXIT = {
-  ok: 0,
-  /** Something failed while it ran. */
-  failure: 1,
-  /** The command line makes no sense. */
-  usage: 2,
-  /** What was asked for was found: `check` and `doctor`. */
-  findings: 3,
-  /** Stopped by SIGINT. */
-  interrupted: 130,
-} as const;
+import { EXIT } from "./exit-codes.ts";
 
 /** A failure that is told to the user without a stack. */
 export class CommandError extends Error {

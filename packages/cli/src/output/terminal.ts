@@ -1,6 +1,6 @@
 import { isatty } from "node:tty";
+import { forTerminal } from "@toolmeter/present";
 import { CommandError } from "../failures/command-error.ts";
-import { forTerminal } from "./safe.ts";
 import { standardOutput } from "./standard-output.ts";
 import { describeSystemError } from "../failures/system-error.ts";
 

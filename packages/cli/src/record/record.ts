@@ -1,4 +1,4 @@
-import { UsageError } from "../failures/command-error.ts";
+import { InputError } from "@toolmeter/present";
 import { isRecordedByAncestor } from "./ancestors.ts";
 import type { RecordOptions } from "./options.ts";
 import { startsRecorder } from "../clients/recorder-command.ts";
@@ -27,13 +27,13 @@ export async function record(
   const recordOptions = toRecordOptions(options);
   if (options.http !== undefined) {
     if (program !== undefined) {
-      throw new UsageError("Expected a server's command or --http <url>, got both.");
+      throw new InputError("Expected a server's command or --http <url>, got both.");
     }
     const { recordHttp } = await import("./http.ts");
     return recordHttp(options.http, options.listen, recordOptions, terminal);
   }
   if (program === undefined) {
-    throw new UsageError(
+    throw new InputError(
       "Expected the command that starts a server, such as: toolmeter record npx -y @modelcontextprotocol/server-memory",
     );
   }

@@ -1,15 +1,15 @@
-import type { AskOptions } from "../answers/ask.ts";
-import { CommandError, EXIT } from "../failures/command-error.ts";
+import { localZone, parseDuration, parseZone } from "@toolmeter/present";
+import { CommandError } from "../failures/command-error.ts";
+import { EXIT } from "../failures/exit-codes.ts";
 import { SQL_PROGRAM } from "../own-command.ts";
 import { readStatement } from "./input.ts";
 import type { SqlQuestion, SqlReply, ToSqlThread } from "../sql.worker.ts";
+import type { PrintOptions } from "../output/print.ts";
 import type { Terminal } from "../output/terminal.ts";
-import { localZone, parseDuration, parseZone } from "../time.ts";
 
-export interface SqlOptions extends Pick<
-  AskOptions,
-  "color" | "db" | "format" | "json" | "quiet" | "tz"
-> {
+export interface SqlOptions extends PrintOptions {
+  readonly db?: string | undefined;
+  readonly tz?: string | undefined;
   readonly limit: number;
   readonly timeout: string;
 }

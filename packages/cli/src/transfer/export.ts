@@ -5,10 +5,9 @@ import {
   openAnalyticsReader,
   streamCalls,
 } from "@toolmeter/core/queries";
+import { InputError, csvField, escapeJson } from "@toolmeter/present";
 import { type AskOptions, toQuestion } from "../answers/ask.ts";
-import { UsageError } from "../failures/command-error.ts";
 import { identityOf } from "./identity-of.ts";
-import { csvField, escapeJson } from "../output/safe.ts";
 import { writeWholeFile } from "../output/whole-file.ts";
 import type { Terminal } from "../output/terminal.ts";
 
@@ -37,7 +36,7 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
   const { filter } = toQuestion(options, Date.now());
   const { format, output } = options;
   if (format === "parquet" && output === "-") {
-    throw new UsageError(
+    throw new InputError(
       "Expected a file for Parquet: its end is written first. Name one: --output calls.parquet",
     );
   }
@@ -72,7 +71,7 @@ function assertElsewhere(file: string, database: string): void {
   const target = identityOf(file);
   const own = ["", "-wal", "-shm"].map((suffix) => identityOf(`${database}${suffix}`));
   if (target === undefined || !own.includes(target)) return;
-  throw new UsageError(
+  throw new InputError(
     `Expected another file than the database, but ${file} is what the calls are read from. Name another: --output calls.jsonl`,
   );
 }

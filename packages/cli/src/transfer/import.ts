@@ -1,10 +1,10 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { AnalyticsError, Importer, type RecordedToolCall } from "@toolmeter/core";
+import { plain } from "@toolmeter/present";
 import { CommandError } from "../failures/command-error.ts";
 import { parseExactly } from "./exact-json.ts";
 import { type Line, linesOf } from "./lines.ts";
 import { openTarget } from "./open-target.ts";
-import { plain } from "../output/safe.ts";
 import { describeSystemError } from "../failures/system-error.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { LOCK_TIMEOUT_MS, whileLocked } from "./wait-for-lock.ts";

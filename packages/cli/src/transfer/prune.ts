@@ -1,9 +1,7 @@
 import { type RetentionPolicy, createAnalyticsDb, pruneAnalyticsDb } from "@toolmeter/core";
 import { openAnalyticsReader, prunable } from "@toolmeter/core/queries";
-import { UsageError } from "../failures/command-error.ts";
-import { show } from "../output/format.ts";
+import { InputError, bytes, parseDuration, parseSize } from "@toolmeter/present";
 import type { Terminal } from "../output/terminal.ts";
-import { parseDuration } from "../time.ts";
 
 export interface PruneOptions {
   readonly db?: string | undefined;
@@ -23,7 +21,7 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
     ...(maxSize !== undefined && { maxSizeMb: parseSize(maxSize) / 1_000_000 }),
   };
   if (olderThan === undefined && maxSize === undefined) {
-    throw new UsageError("Expected what to remove: --older-than 90d or --max-size 500MB.");
+    throw new InputError("Expected what to remove: --older-than 90d or --max-size 500MB.");
   }
   const before = await ask(options.db, policy);
   if (!options.yes) {
@@ -52,31 +50,7 @@ function pruneNow(path: string | undefined, policy: RetentionPolicy) {
   return { all, removed: all - count() };
 }
 
-function bytes(count: number): string {
-  return show(count, "bytes", "UTC");
-}
-
 async function ask(db: string | undefined, policy: Parameters<typeof prunable>[1]) {
   using source = await openAnalyticsReader(db);
   return prunable(source, policy, Date.now());
-}
-
-const UNITS: Record<string, number> = {
-  B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KIB: 1_024,
-  MIB: 1_048_576,
-  GIB: 1_073_741_824,
-};
-
-/** `500MB`, `2 GB`, `64MiB`, in bytes. */
-function parseSize(text: string): number {
-  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text) ?? [];
-  const factor = UNITS[unit.toUpperCase()];
-  if (number === undefined || factor === undefined) {
-    throw new UsageError(`Expected a size such as 500MB or 2GB, got ${JSON.stringify(text)}.`);
-  }
-  return Number(number) * factor;
 }

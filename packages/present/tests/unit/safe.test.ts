@@ -9,7 +9,7 @@ import {
   oneLine,
   plain,
   toJson,
-} from "../../src/output/safe.ts";
+} from "../../src/safe.ts";
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const HIDDEN_BUT_LINE_END = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
