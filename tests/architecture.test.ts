@@ -185,14 +185,22 @@ test("the command line loads what a command does when it is called", () => {
   expect(
     Object.fromEntries(entry.map((source) => [source.path, staticImports(source).toSorted()])),
   ).toEqual({
-    "main.ts": ["./errors.ts", "./run.ts", "./terminal.ts"],
+    "main.ts": ["./failures/exit-codes.ts", "./output/terminal.ts", "./run.ts"],
     "program.ts": [
       "../package.json",
       "./clients/locations.ts",
       "./output/render.ts",
       "@commander-js/extra-typings",
     ],
-    "run.ts": ["./errors.ts", "./program.ts", "./system-error.ts", "./terminal.ts", "commander"],
+    "run.ts": [
+      "./failures/command-error.ts",
+      "./failures/exit-codes.ts",
+      "./failures/system-error.ts",
+      "./output/terminal.ts",
+      "./program.ts",
+      "@toolmeter/present",
+      "commander",
+    ],
   });
 });
 

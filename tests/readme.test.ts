@@ -8,7 +8,7 @@ import manifest from "../package.json" with { type: "json" };
 import * as core from "../packages/core/src/analytics/index.ts";
 import * as queries from "../packages/core/src/analytics/queries/index.ts";
 import { makeProgram } from "../packages/cli/src/program.ts";
-import { processTerminal } from "../packages/cli/src/terminal.ts";
+import { processTerminal } from "../packages/cli/src/output/terminal.ts";
 import * as mcp from "../packages/mcp/src/index.ts";
 
 const root = join(import.meta.dir, "..");

@@ -1,6 +1,6 @@
-import { EXIT } from "./errors.ts";
+import { EXIT } from "./failures/exit-codes.ts";
 import { run } from "./run.ts";
-import { processTerminal } from "./terminal.ts";
+import { processTerminal } from "./output/terminal.ts";
 
 /** Runs the command line of this process, and sets its exit code. */
 export async function main(words: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typin
 import { version } from "../package.json";
 import { CLIENTS } from "./clients/locations.ts";
 import { FORMATS } from "./output/render.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Terminal } from "./output/terminal.ts";
 
 /**
  * Every command, its options and its help. What a command does is loaded when it is called.
@@ -74,7 +74,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
     .option("--http <url>", "record a server at a URL instead")
     .option("--listen <address>", "where to listen for its clients", "127.0.0.1:0")
     .action(async (words, options) =>
-      exit(await (await import("./commands/record.ts")).record(words, options, terminal)),
+      exit(await (await import("./record/record.ts")).record(words, options, terminal)),
     );
 
   installed(
@@ -83,7 +83,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter install cursor --server github",
     ]).addArgument(program.createArgument("<client>", "which").choices(CLIENTS)),
   ).action(async (client, options) =>
-    (await import("./commands/install.ts")).install(client, options, terminal),
+    (await import("./clients/install.ts")).install(client, options, terminal),
   );
 
   installed(
@@ -91,7 +91,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter uninstall claude-desktop",
     ]).addArgument(program.createArgument("<client>", "which").choices(CLIENTS)),
   ).action(async (client, options) =>
-    (await import("./commands/install.ts")).uninstall(client, options, terminal),
+    (await import("./clients/install.ts")).uninstall(client, options, terminal),
   );
 
   filtered(
@@ -99,7 +99,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter",
       "toolmeter report --since 2026-11-01 --until 2026-11-08",
     ]),
-  ).action(async (options) => (await import("./commands/report.ts")).report(options, terminal));
+  ).action(async (options) => (await import("./answers/report.ts")).report(options, terminal));
 
   filtered(
     command("tools", "all tools; or everything about one", [
@@ -107,23 +107,23 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter tools create_issue",
     ]).argument("[name]", "a tool's name"),
   ).action(async (name, options) =>
-    (await import("./commands/tools.ts")).tools(name, options, terminal),
+    (await import("./answers/tools.ts")).tools(name, options, terminal),
   );
 
   filtered(
     command("sessions", "the latest sessions", ["toolmeter sessions --status error"]),
-  ).action(async (options) => (await import("./commands/sessions.ts")).sessions(options, terminal));
+  ).action(async (options) => (await import("./answers/sessions.ts")).sessions(options, terminal));
 
   shown(
     command("session", "one session as a waterfall", ["toolmeter session 4f1e"])
       .argument("<id>", "a session's id, or a part of it")
       .addOption(limitOption()),
   ).action(async (id, options) =>
-    (await import("./commands/session.ts")).session(id, options, terminal),
+    (await import("./answers/session.ts")).session(id, options, terminal),
   );
 
   filtered(command("errors", "what goes wrong, by kind", ["toolmeter errors --since 24h"])).action(
-    async (options) => (await import("./commands/errors.ts")).errors(options, terminal),
+    async (options) => (await import("./answers/errors.ts")).errors(options, terminal),
   );
 
   filtered(
@@ -131,10 +131,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter slow --tool query",
       "toolmeter slow --sort outputTokens",
     ]),
-  ).action(async (options) => (await import("./commands/slow.ts")).slow(options, terminal));
+  ).action(async (options) => (await import("./answers/slow.ts")).slow(options, terminal));
 
   filtered(command("clients", "who calls", ["toolmeter clients --server github"])).action(
-    async (options) => (await import("./commands/clients.ts")).clients(options, terminal),
+    async (options) => (await import("./answers/clients.ts")).clients(options, terminal),
   );
 
   filtered(
@@ -142,21 +142,21 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter transitions --tool read_text_file",
     ]),
   ).action(async (options) =>
-    (await import("./commands/transitions.ts")).transitions(options, terminal),
+    (await import("./answers/transitions.ts")).transitions(options, terminal),
   );
 
   filtered(
     command("tax", "context that tool definitions take, against their use: what to delete", [
       "toolmeter tax --since 30d",
     ]),
-  ).action(async (options) => (await import("./commands/tax.ts")).tax(options, terminal));
+  ).action(async (options) => (await import("./answers/tax.ts")).tax(options, terminal));
 
   filtered(
     command("confusion", "retries after a rejection, loops, substitutions", [
       "toolmeter confusion --client claude-code",
     ]),
   ).action(async (options) =>
-    (await import("./commands/confusion.ts")).confusion(options, terminal),
+    (await import("./answers/confusion.ts")).confusion(options, terminal),
   );
 
   filtered(
@@ -165,14 +165,14 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter tail --json | jq .toolName",
     ]),
   ).action(async (options) =>
-    exit(await (await import("./commands/tail.ts")).tail(options, terminal)),
+    exit(await (await import("./answers/tail.ts")).tail(options, terminal)),
   );
 
   filtered(
     command("health", "what recording costs, what it lost, how large the file is", [
       "toolmeter health --since 24h",
     ]),
-  ).action(async (options) => (await import("./commands/health.ts")).health(options, terminal));
+  ).action(async (options) => (await import("./answers/health.ts")).health(options, terminal));
 
   filtered(
     command("check", "fail (exit code 3) if tools are too slow or fail too often", [
@@ -187,7 +187,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       .option("--min-calls <count>", "tools with fewer calls are passed over", count, 1)
       .option("--overall", "hold all calls together against the limits, not each tool"),
   ).action(async (options) =>
-    exit(await (await import("./commands/check.ts")).check(options, terminal)),
+    exit(await (await import("./answers/check.ts")).check(options, terminal)),
   );
 
   shown(
@@ -196,7 +196,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter doctor --json",
     ]).option("--deep", "check the whole file for damage, too"),
   ).action(async (options) =>
-    exit(await (await import("./commands/doctor.ts")).doctor(options, terminal)),
+    exit(await (await import("./doctor/doctor.ts")).doctor(options, terminal)),
   );
 
   ofFile(
@@ -214,7 +214,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       .option("-o, --output <file>", "a file, replaced when it is whole; - is standard output", "-")
       .option("--payloads", "with arguments and results, where they were stored"),
   ).action(async (options) =>
-    (await import("./commands/export.ts")).exportCalls(options, terminal),
+    (await import("./transfer/export.ts")).exportCalls(options, terminal),
   );
 
   ofFile(
@@ -223,7 +223,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "ssh ci toolmeter export | toolmeter import -",
     ]).argument("<file>", "a file; - is standard input"),
   ).action(async (file, options) =>
-    (await import("./commands/import.ts")).importCalls(file, options, terminal),
+    (await import("./transfer/import.ts")).importCalls(file, options, terminal),
   );
 
   ofFile(
@@ -231,7 +231,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       "toolmeter merge laptop.db ci.db",
     ]).argument("<files...>", "analytics databases"),
   ).action(async (files, options) =>
-    (await import("./commands/merge.ts")).merge(files, options, terminal),
+    (await import("./transfer/merge.ts")).merge(files, options, terminal),
   );
 
   ofFile(
@@ -245,7 +245,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
         "remove the oldest calls while the file is larger, such as 500MB",
       )
       .option("-y, --yes", "do it"),
-  ).action(async (options) => (await import("./commands/prune.ts")).prune(options, terminal));
+  ).action(async (options) => (await import("./transfer/prune.ts")).prune(options, terminal));
 
   shown(
     command("sql", "ask the file in SQL; reads only", [
@@ -256,7 +256,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       .addOption(limitOption().default(1_000, "1000"))
       .option("--timeout <time>", "give up after that time; 0s is never", "30s"),
   ).action(async (query, options) =>
-    exit(await (await import("./commands/sql.ts")).sql(query, options, terminal)),
+    exit(await (await import("./sql/sql.ts")).sql(query, options, terminal)),
   );
 
   shown(
@@ -268,7 +268,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
       .option("--days <count>", "over how many days, up to now", count, 14)
       .option("--seed <number>", "the same for the same number", count, 1)
       .option("-o, --output <file>", "the file; it must not exist yet"),
-  ).action(async (options) => (await import("./commands/demo.ts")).demo(options, terminal));
+  ).action(async (options) => (await import("./demo/demo.ts")).demo(options, terminal));
 
   command("completion", "print the completions for a shell", [
     "source <(toolmeter completion bash)",
@@ -276,13 +276,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 check or doctor found something, 
   ])
     .addArgument(program.createArgument("<shell>", "which").choices(["bash", "zsh", "fish"]))
     .action(async (shell) => {
-      const { completion } = await import("./commands/completion.ts");
+      const { completion } = await import("./completion/completion.ts");
       await terminal.out(completion(shell, program.createHelp().visibleCommands(program)));
     });
 
   program
     .command("echo-server", { hidden: true })
-    .action(async () => (await import("./commands/echo-server.ts")).echoServer());
+    .action(async () => (await import("./doctor/echo-server.ts")).echoServer());
 
   return program;
 }

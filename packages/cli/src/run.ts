@@ -1,8 +1,10 @@
 import { CommanderError } from "commander";
-import { CommandError, EXIT, UsageError } from "./errors.ts";
+import { InputError } from "@toolmeter/present";
+import { CommandError } from "./failures/command-error.ts";
+import { EXIT } from "./failures/exit-codes.ts";
 import { makeProgram } from "./program.ts";
-import { describeSystemError } from "./system-error.ts";
-import { ReaderLeft, type Terminal, guarded } from "./terminal.ts";
+import { describeSystemError } from "./failures/system-error.ts";
+import { ReaderLeft, type Terminal, guarded } from "./output/terminal.ts";
 
 /**
  * Runs a command line. Without a command it is `report`.
@@ -46,7 +48,7 @@ function explain(error: unknown, terminal: Terminal): number {
   if (error instanceof ReaderLeft) return EXIT.ok;
   // Commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof UsageError) {
+  if (error instanceof InputError) {
     terminal.err(`error: ${error.message}`);
     return EXIT.usage;
   }

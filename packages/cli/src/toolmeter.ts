@@ -1,6 +1,6 @@
 #!/usr/bin/env bun
 import { version } from "../package.json";
-import { standardOutput } from "./standard-output.ts";
+import { standardOutput } from "./output/standard-output.ts";
 
 const words = process.argv.slice(2);
 

@@ -1,5 +1,5 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 
 /** How a client starts a server. */
 export interface ServerEntry {

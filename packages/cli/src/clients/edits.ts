@@ -1,5 +1,5 @@
 import { type Edit, type Node, applyEdits, stripComments } from "jsonc-parser";
-import type { RecorderCommand } from "../recorder-command.ts";
+import type { RecorderCommand } from "./recorder-command.ts";
 import type { ServerCommand } from "./configuration.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
   rm,
   stat,
 } from "node:fs/promises";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 
 /** How long a change waits for others that change the same file, in milliseconds. */
 const WAIT_MS = 5_000;

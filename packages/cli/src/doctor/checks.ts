@@ -3,8 +3,8 @@ import { readdir, stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { AnalyticsError, createAnalyticsDb } from "@toolmeter/core";
 import { livingRecorders, openAnalyticsReader, recordingHealth } from "@toolmeter/core/queries";
+import { bytes } from "@toolmeter/present";
 import { version } from "../../package.json";
-import { show } from "../output/format.ts";
 import type { Finding } from "./finding.ts";
 
 const MIN_BUN = "1.4.5";
@@ -59,10 +59,10 @@ export async function checkPlace(file: string): Promise<readonly Finding[]> {
       ? {
           check: "disk",
           status: "warn",
-          detail: `${show(free, "bytes", "UTC")} are free`,
+          detail: `${bytes(free)} are free`,
           fix: "Free some space, or: toolmeter prune --older-than 30d",
         }
-      : { check: "disk", status: "ok", detail: `${show(free, "bytes", "UTC")} are free` };
+      : { check: "disk", status: "ok", detail: `${bytes(free)} are free` };
   if (!existsSync(file)) {
     return [
       { check: "file", status: "ok", detail: `${file} will be made by the first record` },
@@ -71,7 +71,7 @@ export async function checkPlace(file: string): Promise<readonly Finding[]> {
   }
   const { mode, size } = await stat(file);
   const others = mode & 0o077;
-  const detail = `${file}, ${show(size, "bytes", "UTC")}, permissions ${(mode & 0o777).toString(8)}`;
+  const detail = `${file}, ${bytes(size)}, permissions ${(mode & 0o777).toString(8)}`;
   return [
     others === 0 || process.platform === "win32"
       ? { check: "file", status: "ok", detail }

@@ -1,4 +1,4 @@
-import type { Kind, Value } from "./format.ts";
+import type { Kind, Value } from "@toolmeter/present";
 
 /** How a cell is coloured, where there are colours. */
 export type Tone = "bad" | "warn" | "good" | "dim";

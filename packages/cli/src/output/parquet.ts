@@ -1,6 +1,6 @@
 import type { CallRecord } from "@toolmeter/core/queries";
 import { type BasicType, ByteWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 import type { Write } from "./whole-file.ts";
 
 type Column = keyof CallRecord;

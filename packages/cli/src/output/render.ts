@@ -1,7 +1,15 @@
-import type { Terminal } from "../terminal.ts";
-import { type Value, isoTime, show } from "./format.ts";
+import {
+  type Value,
+  isoTime,
+  show,
+  csvField,
+  markdown,
+  markdownLine,
+  oneLine,
+  toJson,
+} from "@toolmeter/present";
+import type { Terminal } from "./terminal.ts";
 import { type Page, type Section, type Table, isTable } from "./page.ts";
-import { csvField, markdown, markdownLine, oneLine, toJson } from "./safe.ts";
 import { isLeft, renderTable } from "./table.ts";
 
 export const FORMATS = ["table", "json", "csv", "md"] as const;

@@ -1,6 +1,5 @@
 import { styleText } from "node:util";
-import { type Kind, show } from "./format.ts";
-import { plain } from "./safe.ts";
+import { type Kind, show, plain } from "@toolmeter/present";
 import type { Table, Tone } from "./page.ts";
 
 export interface TableStyle {

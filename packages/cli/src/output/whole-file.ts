@@ -3,8 +3,8 @@ import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeSync } from "n
 import { access, constants, open, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { constants as system } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { CommandError } from "../errors.ts";
-import { describeSystemError } from "../system-error.ts";
+import { CommandError } from "../failures/command-error.ts";
+import { describeSystemError } from "../failures/system-error.ts";
 
 /** Writes all of it, or throws. */
 export type Write = (bytes: string | Uint8Array) => void;

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { findRecorder, startsRecorder } from "../recorder-command.ts";
+import { findRecorder, startsRecorder } from "../clients/recorder-command.ts";
 
 /**
  * Whether a recorder among this process's ancestors records the same stream, as when a recorded shell script starts

@@ -1,6 +1,8 @@
 import type { Server } from "node:http";
-import { CommandError, EXIT, UsageError } from "../errors.ts";
-import type { Terminal } from "../terminal.ts";
+import { InputError } from "@toolmeter/present";
+import { CommandError } from "../failures/command-error.ts";
+import { EXIT } from "../failures/exit-codes.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { HttpObserver } from "./http-observer.ts";
 import { isLoopback } from "./loopback.ts";
 import type { RecordOptions } from "./options.ts";
@@ -36,7 +38,7 @@ function parseTarget(text: string): Target {
   if (url === null || !["http:", "https:"].includes(url.protocol)) {
     // It may hold a password or a key.
     const shown = text.replace(/[?#].*$/s, "").replace(/^([^@]*\/)?[^@]*@/s, "$1");
-    throw new UsageError(
+    throw new InputError(
       `Expected a URL such as http://localhost:3000/mcp, got ${JSON.stringify(shown)}.`,
     );
   }
@@ -46,7 +48,7 @@ function parseTarget(text: string): Target {
 function parseAddress(listen: string): { readonly hostname: string; readonly port: number } {
   const [, hostname = "127.0.0.1", port] = /^(?:(.+):)?(\d+)$/.exec(listen) ?? [];
   if (port === undefined) {
-    throw new UsageError(
+    throw new InputError(
       `Expected an address such as 127.0.0.1:3001, got ${JSON.stringify(listen)}.`,
     );
   }

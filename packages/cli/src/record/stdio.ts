@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import type { Direction } from "@toolmeter/mcp";
 import type { Subprocess } from "bun";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 import { ownStreams, type Server, startServer } from "./ends.ts";
 import { Flow } from "./flow.ts";
 import type { StdioObserver } from "./observer.ts";

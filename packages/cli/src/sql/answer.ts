@@ -1,18 +1,15 @@
 import type { Database, SQLQueryBindings, Statement } from "bun:sqlite";
 import { openAnalyticsReader } from "@toolmeter/core/queries";
-import { type AskOptions, show } from "../ask.ts";
-import type { CommandError } from "../errors.ts";
-import type { Value } from "../output/format.ts";
+import { type Value, toJson } from "@toolmeter/present";
+import { type PrintOptions, print } from "../output/print.ts";
+import type { CommandError } from "../failures/command-error.ts";
 import type { Table } from "../output/page.ts";
 import { csvLine } from "../output/render.ts";
-import { toJson } from "../output/safe.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { notPrepared, toReading } from "./statement.ts";
 
-export interface SqlAnswerOptions extends Pick<
-  AskOptions,
-  "color" | "db" | "format" | "json" | "quiet"
-> {
+export interface SqlAnswerOptions extends PrintOptions {
+  readonly db?: string | undefined;
   /** Rows at most; 0 is all. */
   readonly limit: number;
   readonly zone: string;
@@ -50,7 +47,7 @@ export async function answerSql(
   const format = options.json ? "json" : (options.format ?? "table");
   if (format !== "csv" && format !== "json") {
     const page = { data: undefined, sections: [toTable(answer, limit)] };
-    return show(page, options, options.zone, terminal);
+    return print(page, options, options.zone, terminal);
   }
   let piece = "";
   for (const part of format === "csv" ? toCsv(answer, limit) : toJsonArray(answer, limit)) {

@@ -1,4 +1,4 @@
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 
 /** Longest statement, in characters. */
 const MAX_STATEMENT = 1_000_000;

@@ -1,4 +1,4 @@
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../failures/command-error.ts";
 
 /** Literals, quoted names and comments, in which a semicolon ends nothing; each may lack its end (https://sqlite.org/lang_comment.html). */
 const TOKEN =

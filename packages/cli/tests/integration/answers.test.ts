@@ -239,7 +239,7 @@ describe("a command line that makes no sense", () => {
     [["reprot"], "Did you mean report?"],
     [["tools", "--sinse", "7d"], "Did you mean --since?"],
     [["tools", "--since", "soon"], "Expected a time such as 7d"],
-    [["tools", "--since", "1d", "--until", "2d"], "Expected --since to be before --until"],
+    [["tools", "--since", "1d", "--until", "2d"], "Expected since to be before until"],
     [["tools", "--limit", "few"], "Expected a whole number"],
     [["tools", "--format", "xml"], "Allowed choices are table, json, csv, md"],
     [["tools", "--tz", "Mars"], "Expected a time zone"],
@@ -309,8 +309,8 @@ describe("check", () => {
     [["--error-rate", "10%", "--min-calls", "5"], 0, "1 tool is within"],
     [["--error-rate", "10%", "--overall"], 0, "within"],
     [["--error-rate", "5%", "--rejection-rate", "4%", "--overall"], 3, "2 limits"],
-    [["--p95", "1s", "--tool", "none"], 3, "there are none in this time"],
-    [["--p95", "1s", "--min-calls", "99"], 3, "of tools with 99 calls"],
+    [["--p95", "1s", "--tool", "none"], 3, "this period has none"],
+    [["--p95", "1s", "--min-calls", "99"], 3, "of tools with at least 99 calls"],
   ])("%p exits with %d: %s", async (words, code, text) => {
     const outcome = await toolmeter(["check", "--db", file(), ...words]);
     expect(outcome.code).toBe(code);

@@ -1,6 +1,6 @@
 /** Every command whose data cannot be written says so in a sentence, and exits with 1. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { CommandError } from "../../src/errors.ts";
+import { CommandError } from "../../src/failures/command-error.ts";
 import { run } from "../../src/run.ts";
 import { command } from "../support/command.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
-import { tail } from "../../src/commands/tail.ts";
+import { tail } from "../../src/answers/tail.ts";
 import { fileWith } from "../support/traffic.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

@@ -1,5 +1,5 @@
 import { run } from "../../src/run.ts";
-import type { Terminal } from "../../src/terminal.ts";
+import type { Terminal } from "../../src/output/terminal.ts";
 
 export interface Outcome {
   readonly code: number;

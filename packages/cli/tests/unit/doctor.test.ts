@@ -8,7 +8,7 @@ import {
   checkSwitch,
   checkVersions,
 } from "../../src/doctor/checks.ts";
-import { doctor } from "../../src/commands/doctor.ts";
+import { doctor } from "../../src/doctor/doctor.ts";
 import { proveRecording } from "../../src/doctor/proof.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type ServerEntry, listServers } from "../../src/clients/configuration.ts";
 import { edited, withRecorder, withoutRecorder } from "../../src/clients/edits.ts";
-import { findRecorder } from "../../src/recorder-command.ts";
+import { findRecorder } from "../../src/clients/recorder-command.ts";
 
 const RECORDERS = [
   ["/opt/toolmeter", "record"],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { linesOf } from "../../src/lines.ts";
+import { linesOf } from "../../src/transfer/lines.ts";
 
 async function* streamOf(chunks: readonly Uint8Array[]) {
   yield* chunks;

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { openTarget } from "../../src/open-target.ts";
+import { openTarget } from "../../src/transfer/open-target.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const before = process.env["TOOLMETER_DISABLED"];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ownCommand } from "../../src/own-command.ts";
 import { isRecordedByAncestor } from "../../src/record/ancestors.ts";
-import { findRecorder, startsRecorder } from "../../src/recorder-command.ts";
+import { findRecorder, startsRecorder } from "../../src/clients/recorder-command.ts";
 
 const words = (line: string) => line.split(" ");
 

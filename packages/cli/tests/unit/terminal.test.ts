@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import { CommandError } from "../../src/errors.ts";
-import { ReaderLeft, guarded, processTerminal } from "../../src/terminal.ts";
+import { CommandError } from "../../src/failures/command-error.ts";
+import { ReaderLeft, guarded, processTerminal } from "../../src/output/terminal.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
 
 const NAMES = ["COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"] as const;

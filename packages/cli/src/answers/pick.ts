@@ -1,0 +1,42 @@
+import { InputError } from "@toolmeter/present";
+
+/** Which rows of an answer are shown, and in which order. */
+export interface Selection {
+  /** Rows at most. */
+  readonly limit: number;
+  /** A field of the rows. */
+  readonly sort: string | undefined;
+}
+
+/**
+ * Sorts rows by a field, numbers from the largest, texts from A, and keeps as many as asked for.
+ * @param rows In their usual order, which stays without `sort`.
+ * @throws InputError if the rows have no such field.
+ */
+export function pick<Row extends object>(
+  rows: readonly Row[],
+  { sort, limit }: Selection,
+): { readonly rows: readonly Row[]; readonly note: string | undefined } {
+  const sorted = sort === undefined ? rows : rows.toSorted(byField(rows, sort));
+  const more = sorted.length - limit;
+  return {
+    rows: sorted.slice(0, limit),
+    note: more > 0 ? `… and ${more} more: --limit 0 shows all` : undefined,
+  };
+}
+
+function byField<Row extends object>(rows: readonly Row[], field: string) {
+  const fields = Object.keys(rows[0] ?? { [field]: 0 });
+  if (!fields.includes(field)) {
+    throw new InputError(
+      `Expected --sort to name a field, one of ${fields.join(", ")}, got ${JSON.stringify(field)}.`,
+    );
+  }
+  const value = (row: Row): unknown => Reflect.get(row, field);
+  return (a: Row, b: Row): number => {
+    const [x, y] = [value(a), value(b)];
+    if (typeof x === "string" && typeof y === "string") return x < y ? -1 : Number(x > y);
+    // Rows without a value come last.
+    return Number(y ?? Number.NEGATIVE_INFINITY) - Number(x ?? Number.NEGATIVE_INFINITY) || 0;
+  };
+}

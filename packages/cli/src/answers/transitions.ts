@@ -1,0 +1,29 @@
+import { transitions as askTransitions } from "@toolmeter/core/queries";
+import { type AskOptions, answer } from "./ask.ts";
+import { pick } from "./pick.ts";
+import { table } from "../output/page.ts";
+import type { Terminal } from "../output/terminal.ts";
+
+/** Which tool follows which. */
+export function transitions(options: AskOptions, terminal: Terminal): Promise<void> {
+  return answer(options, terminal, (source, question) => {
+    const { rows, note } = pick(askTransitions(source, question.filter), question);
+    return {
+      data: rows,
+      sections: [
+        table(
+          rows,
+          [
+            { header: "after", value: ({ from }) => from },
+            { header: "comes", value: ({ to }) => to },
+            { header: "times", kind: "count", value: ({ count }) => count },
+            { header: "share", kind: "rate", value: ({ share }) => share },
+            { header: "after a failure", kind: "count", value: ({ afterFailure }) => afterFailure },
+            { header: "pause", kind: "ms", value: ({ meanGapMs }) => meanGapMs },
+          ],
+          { note: rows.length === 0 ? "No two calls in one session in this time." : note },
+        ),
+      ],
+    };
+  });
+}

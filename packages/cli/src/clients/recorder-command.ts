@@ -1,0 +1,116 @@
+import { isBinary } from "../own-command.ts";
+import { makeProgram } from "../program.ts";
+import type { Terminal } from "../output/terminal.ts";
+
+/** Where in the words of a command a recorder is. */
+export interface RecorderCommand {
+  /** The first word of the recorder: 0, or what follows `env NAME=value` and the like. */
+  readonly start: number;
+  /** The first word of the recorded server's own command; the number of words if there is none. */
+  readonly end: number;
+  /** Whether the process of the first word is the recorder itself, and does not start another one for it. */
+  readonly isItself: boolean;
+}
+
+/** A program under one of its names: a path, a package, with a version or an extension. */
+const TOOLMETER =
+  /(?:^|[\\/])(?:toolmeter|@toolmeter[\\/]cli)(?:@[^\\/]*)?(?:\.(?:exe|cmd|ps1|[cm]?[jt]s))?$/i;
+
+/** Programs that run the command behind their own options. */
+const PREFIXES = /^(?:cmd|command|env|exec|nice|nohup|setsid|stdbuf|sudo|time)$/;
+
+/** Programs that run a package, a script or a file by its name. */
+const RUNNERS = /^(?:bunx?|deno|node|npm|npx|pnpm|pnpx|tsx|yarn)$/;
+
+/** Programs that run a line of text. `npx -c` and `cmd /c` are among them. */
+const SHELLS = /^(?:ba|da|fi|k|z)?sh$|^(?:cmd|npm|npx|powershell|pwsh)$/;
+
+/** A recorder in a shell's line. */
+const IN_LINE =
+  /(?:^|[\s;&|(/\\'"])(?:toolmeter|@toolmeter\/cli)(?:@[^\s/]*)?(?:\.\w+)?['"]?\s+(?:--\s+)?record(?=\s|$)/i;
+
+/** Words of runners and prefixes that are not the name of what is run. */
+const OWN_WORD = /^(?:-.*|\/[a-z]|\w+=.*|dlx|exec|run|run-script|x)$/is;
+
+/** Options of runners and prefixes whose value is the next word. */
+const WITH_VALUE = new Set([
+  "--config",
+  "--cwd",
+  "--dir",
+  "--env-file",
+  "--import",
+  "--package",
+  "--prefix",
+  "--preload",
+  "--require",
+  "--unset",
+  "--workspace",
+  "-C",
+  "-c",
+  "-n",
+  "-p",
+  "-r",
+  "-u",
+  "-w",
+]);
+
+/**
+ * Finds a recorder in a server's command: `toolmeter record …`, by a path, with its options, through npx, bunx, npm, Bun
+ * or `env`. Undefined if there is none, `"hidden"` if it cannot be taken apart: in a shell's line, or with options of
+ * another version.
+ */
+export function findRecorder(words: readonly string[]): RecorderCommand | "hidden" | undefined {
+  const [first = ""] = words;
+  if (SHELLS.test(nameOf(first)) && words.some((word) => IN_LINE.test(word))) return "hidden";
+  let start = 0;
+  while (PREFIXES.test(nameOf(words[start] ?? ""))) start = afterOwnWords(words, start + 1);
+  const program = words[start] ?? "";
+  const runner = RUNNERS.test(nameOf(program)) ? nameOf(program) : undefined;
+  const at = runner === undefined ? start : afterOwnWords(words, start + 1);
+  const name = words[at] ?? "";
+  if (!TOOLMETER.test(name) && !(isBinary() && name === process.execPath)) return undefined;
+  const verb = words[at + 1] === "--" ? at + 2 : at + 1;
+  if (words[verb] !== "record") return undefined;
+  const server = serverOf(words.slice(verb + 1));
+  if (server === undefined) return "hidden";
+  const isItself =
+    start === 0 && (runner === undefined || (runner === "bun" && /\.[cm]?[jt]s$/.test(name)));
+  return { start, end: words.length - server, isItself };
+}
+
+/** Whether a server's command records itself. */
+export function startsRecorder(command: readonly string[]): boolean {
+  return findRecorder(command) !== undefined;
+}
+
+function nameOf(program: string): string {
+  return (program.split(/[\\/]/).at(-1) ?? "").replace(/\.(?:exe|cmd)$/i, "").toLowerCase();
+}
+
+function afterOwnWords(words: readonly string[], from: number): number {
+  let at = from;
+  while (OWN_WORD.test(words[at] ?? "")) at += WITH_VALUE.has(words[at] ?? "") ? 2 : 1;
+  return at;
+}
+
+let recordCommand: ReturnType<typeof makeProgram>["commands"][number] | undefined;
+
+/** How many of the words behind `record` are the server's command, as the command line itself reads them. */
+function serverOf(words: readonly string[]): number | undefined {
+  recordCommand ??= makeProgram(SILENT, ignore).commands.find(
+    (command) => command.name() === "record",
+  );
+  const parsed = recordCommand?.parseOptions([...words]);
+  return parsed?.unknown.length === 0 ? parsed.operands.length : undefined;
+}
+
+const ignore = (): void => undefined;
+
+/** Nothing is said while words are only read. */
+const SILENT: Terminal = {
+  out: Promise.resolve.bind(Promise),
+  err: ignore,
+  isInteractive: false,
+  columns: 80,
+  hasColor: false,
+};

@@ -1,0 +1,11 @@
+export const EXIT = {
+  ok: 0,
+  /** A command failed. */
+  failure: 1,
+  /** The command line makes no sense. */
+  usage: 2,
+  /** `check` or `doctor` found something. */
+  findings: 3,
+  /** Stopped by SIGINT. */
+  interrupted: 130,
+} as const;

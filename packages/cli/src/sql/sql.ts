@@ -1,0 +1,99 @@
+import { localZone, parseDuration, parseZone } from "@toolmeter/present";
+import { CommandError } from "../failures/command-error.ts";
+import { EXIT } from "../failures/exit-codes.ts";
+import { SQL_PROGRAM } from "../own-command.ts";
+import { readStatement } from "./input.ts";
+import type { SqlQuestion, SqlReply, ToSqlThread } from "../sql.worker.ts";
+import type { PrintOptions } from "../output/print.ts";
+import type { Terminal } from "../output/terminal.ts";
+
+export interface SqlOptions extends PrintOptions {
+  readonly db?: string | undefined;
+  readonly tz?: string | undefined;
+  readonly limit: number;
+  readonly timeout: string;
+}
+
+/**
+ * What a query may add to the process's resident memory, in bytes. The process begins with some 50 MB; what is promised is
+ * 300 MB, and a look that comes late costs some.
+ */
+const MAX_GROWTH = 180_000_000;
+
+/** Between two looks at the memory, in milliseconds. A look costs 15 µs; in that time SQLite takes some 5 MB at most. */
+const WATCH_MS = 2;
+
+const TOO_LARGE =
+  "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.";
+
+/**
+ * Asks the file in SQL, and returns the exit code.
+ *
+ * The query runs in a thread. Its limits, of time and of memory, hold in the first thread, which ends the process: so the
+ * query also ends with the process, whatever ends that.
+ */
+export async function sql(query: string, options: SqlOptions, terminal: Terminal): Promise<number> {
+  const { limit, format, json, color, db, quiet, tz } = options;
+  const timeoutMs = parseDuration(options.timeout);
+  const zone = tz === undefined ? localZone() : parseZone(tz);
+  const text = query === "-" ? await readStatement(Bun.stdin.stream()) : query;
+  await ask(
+    {
+      text,
+      options: { limit, format, json, color, db, quiet, zone },
+      columns: terminal.columns,
+      hasColor: terminal.hasColor,
+    },
+    timeoutMs,
+    terminal,
+  );
+  return EXIT.ok;
+}
+
+async function ask(question: SqlQuestion, timeoutMs: number, terminal: Terminal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const worker = new Worker(SQL_PROGRAM, { smol: true });
+  let isWriting = false;
+  const write = async (text: string) => {
+    isWriting = true;
+    await terminal.out(text);
+    isWriting = false;
+    worker.postMessage("taken" satisfies ToSqlThread);
+  };
+  worker.addEventListener("message", ({ data }: MessageEvent<SqlReply>) => {
+    if (data.kind === "text") write(data.text).catch(reject);
+    else if (data.kind === "failed") reject(toError(data));
+    else resolve();
+  });
+  worker.addEventListener("error", ({ message }) => reject(new CommandError(message)));
+  const maxMemory = process.memoryUsage.rss() + MAX_GROWTH;
+  let last = performance.now();
+  let usedMs = 0;
+  const watch = setInterval(() => {
+    const now = performance.now();
+    // Somebody who reads slowly takes none of the query's time.
+    if (!isWriting) usedMs += now - last;
+    last = now;
+    if (timeoutMs > 0 && usedMs > timeoutMs) reject(tooSlow(timeoutMs));
+    if (process.memoryUsage.rss() > maxMemory) reject(new CommandError(TOO_LARGE));
+  }, WATCH_MS);
+  worker.postMessage(question);
+  try {
+    await promise;
+  } finally {
+    clearInterval(watch);
+    worker.terminate();
+  }
+}
+
+function toError({ name, message, code }: SqlReply & { readonly kind: "failed" }): Error {
+  return name === "AnalyticsError"
+    ? Object.assign(new Error(message), { name, code })
+    : new CommandError(message);
+}
+
+function tooSlow(timeoutMs: number): CommandError {
+  return new CommandError(
+    `Expected an answer within ${timeoutMs / 1_000} s, but the query still ran. Ask for less, or allow more: --timeout 5m`,
+  );
+}

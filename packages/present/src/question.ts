@@ -1,0 +1,71 @@
+import type { CallFilter, ToolCallStatus } from "@toolmeter/core/queries";
+import { InputError } from "./input-error.ts";
+import { localZone, parseMoment, parseZone } from "./times.ts";
+
+/** A question as a user puts it: options of a command line, or parameters of a URL. */
+export interface QuestionTexts {
+  /** As `parseMoment` reads it. @default "7d" */
+  readonly since?: string | undefined;
+  /** As `parseMoment` reads it. @default "all", which is no end */
+  readonly until?: string | undefined;
+  /** Names or patterns, as are servers and clients. */
+  readonly tool?: readonly string[] | undefined;
+  readonly server?: readonly string[] | undefined;
+  readonly client?: readonly string[] | undefined;
+  readonly session?: string | undefined;
+  readonly status?: readonly string[] | undefined;
+  /** A time zone. @default the system's */
+  readonly tz?: string | undefined;
+}
+
+/** A question with its defaults applied, its times absolute and its names known. */
+export interface Question {
+  /** Without `until`, calls stamped by a clock that ran ahead are among them. */
+  readonly filter: CallFilter;
+  /** Milliseconds since 1970 UTC. */
+  readonly now: number;
+  readonly zone: string;
+}
+
+const DEFAULT_SINCE = "7d";
+
+/**
+ * Parses a question.
+ * @param statuses The statuses there are: `TOOL_CALL_STATUSES` of the core.
+ * @throws InputError
+ */
+export function parseQuestion(
+  texts: QuestionTexts,
+  now: number,
+  statuses: readonly ToolCallStatus[],
+): Question {
+  const zone = texts.tz === undefined ? localZone() : parseZone(texts.tz);
+  const since = parseMoment(texts.since ?? DEFAULT_SINCE, now, zone);
+  const until = parseMoment(texts.until ?? "all", now, zone);
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new InputError("Expected since to be before until. Exchange them.");
+  }
+  return {
+    filter: {
+      since,
+      until,
+      tools: texts.tool,
+      servers: texts.server,
+      clients: texts.client,
+      sessionId: texts.session,
+      statuses: texts.status?.map((text) => parseStatus(text, statuses)),
+    },
+    now,
+    zone,
+  };
+}
+
+function parseStatus(text: string, statuses: readonly ToolCallStatus[]): ToolCallStatus {
+  const status = statuses.find((known) => known === text);
+  if (status === undefined) {
+    throw new InputError(
+      `Expected a status, one of ${statuses.join(", ")}, got ${JSON.stringify(text)}.`,
+    );
+  }
+  return status;
+}

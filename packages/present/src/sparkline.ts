@@ -1,0 +1,11 @@
+const BARS = "▁▂▃▄▅▆▇█";
+
+/** One bar per value. Zero is a blank, so that the smallest bar still means something. */
+export function sparkline(values: readonly number[]): string {
+  const highest = Math.max(...values, 0);
+  return values
+    .map((value) =>
+      value > 0 ? (BARS[Math.ceil((value / highest) * BARS.length) - 1] ?? "█") : " ",
+    )
+    .join("");
+}

@@ -1,0 +1,43 @@
+import { duration } from "./durations.ts";
+import { NOTHING, THOUSANDS, grouped, scaled } from "./numbers.ts";
+import { plain } from "./safe.ts";
+import { percent } from "./shares.ts";
+import { bytes } from "./sizes.ts";
+import { shortTime } from "./times.ts";
+
+/** What a value means, which decides how it is shown. */
+export type Kind =
+  | "text"
+  | "bar"
+  | "number"
+  | "count"
+  | "ms"
+  | "rate"
+  | "bytes"
+  | "tokens"
+  | "time";
+
+export type Value = string | number | bigint | null;
+
+/** A value as people read it: short, whatever the value; `null` is `–`. */
+export function show(value: Value, kind: Kind, zone: string): string {
+  if (value === null) return NOTHING;
+  if (typeof value === "string") return kind === "bar" ? value : plain(value);
+  if (typeof value === "bigint") return String(value);
+  switch (kind) {
+    case "ms":
+      return duration(value);
+    case "rate":
+      return percent(value);
+    case "bytes":
+      return bytes(value);
+    case "tokens":
+      return scaled(value, THOUSANDS, "");
+    case "time":
+      return shortTime(value, zone);
+    case "count":
+      return grouped(value);
+    default:
+      return String(value);
+  }
+}
