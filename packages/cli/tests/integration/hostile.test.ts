@@ -186,7 +186,7 @@ describe("beside the answers", () => {
     ["a file to merge", ["merge", HOSTILE]],
     ["a statement", ["sql", HOSTILE]],
     ["a column", ["sql", `select "${NAME.replaceAll('"', "")}" from tool_calls`]],
-    ["a demo's file", ["demo", "--output", `${"x".repeat(10)}/../${NAME}`]],
+    ["a file of the demo that is a directory", ["demo", "--output", directory.file(NAME)]],
   ])("%s", async (_, words) => {
     const { code, out, err } = await toolmeter(words, { hasColor: true });
     expectHarmless(words, out.replaceAll(OWN_COLOURS, ""), err);

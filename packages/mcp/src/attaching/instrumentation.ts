@@ -50,7 +50,7 @@ export interface InstrumentationReport {
   readonly connections: number;
   /** How many tools were listed to clients. */
   readonly tools: number;
-  /** The calls that ended, by how. */
+  /** Calls that ended, per status. In-memory calls are counted within 5 ms of their end, or at `flush()`. */
   readonly calls: Partial<Record<ToolCallStatus, number>>;
   /** The file that is written, once there was a connection. */
   readonly path: string | undefined;
@@ -102,8 +102,6 @@ export class Instrumentation {
 
   /** What it is attached to, what it saw, and what was lost. */
   report(): InstrumentationReport {
-    // First: to ask for it has the last calls counted.
-    const { state } = this.#service;
     return {
       target: this.#target,
       sdk: this.#sdk,
@@ -112,7 +110,7 @@ export class Instrumentation {
       tools: this.recorder.tools,
       calls: this.recorder.calls,
       unreadable: this.recorder.failures,
-      ...state,
+      ...this.#service.state,
     };
   }
 

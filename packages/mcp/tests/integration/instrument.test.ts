@@ -272,6 +272,7 @@ describe("instrument()", () => {
     await client.connect(near);
     await client.listTools();
     await client.callTool({ name: "echo" });
+    await instrumentation(make)?.flush();
     expect(instrumentation(make)?.report()).toEqual({
       target: "factory",
       sdk: 2,
