@@ -114,7 +114,11 @@ describe("README", () => {
   });
 
   test("tells every command and every option of the command line", () => {
-    const program = makeProgram(processTerminal(), () => undefined);
+    const program = makeProgram(
+      processTerminal(),
+      () => undefined,
+      () => undefined,
+    );
     const commands = program.createHelp().visibleCommands(program);
     expect(commands.length).toBeGreaterThan(20);
     const missing = commands.flatMap((command) => [

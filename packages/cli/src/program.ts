@@ -11,7 +11,7 @@ import type { Terminal } from "./output/terminal.ts";
 export function makeProgram(
   terminal: Terminal,
   exit: (code: number) => void,
-  print = (text: string) => void terminal.out(text),
+  print: (text: string) => void,
 ): Command {
   const program = new Command("toolmeter")
     .description("Record what your MCP tools do, and answer questions from the file.")
@@ -23,7 +23,6 @@ export function makeProgram(
       writeOut: print,
       writeErr: (text) => terminal.err(text.trimEnd()),
       getOutHelpWidth: () => terminal.columns,
-      getErrHelpWidth: () => terminal.columns,
       getOutHasColors: () => terminal.hasColor,
     })
     .exitOverride()

@@ -10,7 +10,11 @@ const SHARED = new Set(["command-line", "index", "options"]);
 test("each file of the folder declares the command it is named after", () => {
   const folder = join(import.meta.dir, "../../src/commands");
   const files = readdirSync(folder).map((file) => file.replace(/\.ts$/, ""));
-  const program = makeProgram(memoryTerminal().terminal, () => undefined);
+  const program = makeProgram(
+    memoryTerminal().terminal,
+    () => undefined,
+    () => undefined,
+  );
   const names = program.createHelp().visibleCommands(program);
   expect(names.map((command) => command.name()).toSorted()).toEqual(
     files.filter((file) => !SHARED.has(file)).toSorted(),
@@ -18,7 +22,11 @@ test("each file of the folder declares the command it is named after", () => {
 });
 
 test("each command has a description and examples that name it", () => {
-  const program = makeProgram(memoryTerminal().terminal, () => undefined);
+  const program = makeProgram(
+    memoryTerminal().terminal,
+    () => undefined,
+    () => undefined,
+  );
   for (const command of program.createHelp().visibleCommands(program)) {
     let help = "";
     command.configureOutput({ writeOut: (text) => void (help += text) });
