@@ -21,7 +21,7 @@ import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
 import { z } from "zod";
 import { Connection, instrument, instrumentation } from "../../src/index.ts";
 import { ledger } from "../support/ledger.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const INFO = { name: "test-server", version: "1.2.3" };
 
