@@ -1,6 +1,4 @@
 /** A server that needs nothing: `doctor` makes its real call to it. */
-import { parseMessage } from "../record/message.ts";
-
 const ECHO = {
   name: "echo",
   description: "Answers with its text",
@@ -10,7 +8,7 @@ const ECHO = {
 /** Serves MCP over standard input and output, until the input ends. */
 export async function echoServer(): Promise<void> {
   for await (const line of console) {
-    const answer = answerTo(parseMessage(line));
+    const answer = answerTo(JSON.parse(line));
     if (answer !== undefined) process.stdout.write(`${JSON.stringify(answer)}\n`);
   }
 }
