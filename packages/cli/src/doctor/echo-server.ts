@@ -1,4 +1,6 @@
 /** A server that needs nothing: `doctor` makes its real call to it. */
+import { parseMessage } from "@toolmeter/mcp";
+
 const ECHO = {
   name: "echo",
   description: "Answers with its text",
@@ -8,7 +10,7 @@ const ECHO = {
 /** Serves MCP over standard input and output, until the input ends. */
 export async function echoServer(): Promise<void> {
   for await (const line of console) {
-    const answer = answerTo(JSON.parse(line));
+    const answer = answerTo(parseMessage(line));
     if (answer !== undefined) process.stdout.write(`${JSON.stringify(answer)}\n`);
   }
 }

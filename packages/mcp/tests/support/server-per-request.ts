@@ -28,14 +28,14 @@ export async function serve(options: InstrumentOptions, end: ServerEnd): Promise
   return new WeakRef(handle);
 }
 
-/** The name of a journal's files begins with the id of the service that keeps it. */
-const UUID_LENGTH = 36;
+/** The files that journals write records to: each is named after the service that writes it. */
+const SEGMENT = /^(.+)-\d+\.jsonl$/;
 
 /** How many services keep a journal beside a file. */
 function journals(path: string): number {
   const directory = `${path}.journal`;
   const names = existsSync(directory) ? readdirSync(directory) : [];
-  return new Set(names.map((name) => name.slice(0, UUID_LENGTH))).size;
+  return new Set(names.flatMap((name) => SEGMENT.exec(name)?.[1] ?? [])).size;
 }
 
 /** Serves `count` requests, and tells how many files and journals were open at most, and what is recorded in the end. */
