@@ -1,4 +1,4 @@
-/** Servers as they are published, behind the recorder: they answer as they do without it, and every call is there. */
+/** Published servers, unchanged: whether they are recorded from inside or outside, they answer as without it. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
@@ -7,6 +7,14 @@ import { latestSessions, openAnalyticsReader, streamCalls } from "@toolmeter/cor
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const TOOLMETER = join(import.meta.dir, "../../src/toolmeter.ts");
+const fileOf = (module: string) => Bun.fileURLToPath(import.meta.resolve(module));
+
+/** What precedes the file of a server in its command. */
+const PLAIN = [process.execPath];
+const RECORDED = {
+  "under auto": [process.execPath, "--preload", fileOf("@toolmeter/mcp/auto")],
+  "behind the recorder": [process.execPath, TOOLMETER, "record", process.execPath],
+};
 
 interface PublishedServer {
   readonly entry: string;
@@ -16,6 +24,8 @@ interface PublishedServer {
   readonly expected: readonly string[];
 }
 
+const CONTEXT7 = "@upstash/context7-mcp/dist/index.js";
+
 const SERVERS: Record<string, PublishedServer> = {
   everything: {
     entry: "@modelcontextprotocol/server-everything/dist/index.js",
@@ -23,8 +33,16 @@ const SERVERS: Record<string, PublishedServer> = {
       { name: "echo", arguments: { message: "hi 你好" } },
       { name: "get-tiny-image" },
       { name: "get-sum", arguments: { a: 1, b: "two" } },
+      { name: "get-structured-content", arguments: { location: "Chicago" } },
+      { name: "trigger-long-running-operation", arguments: { duration: 0.05, steps: 2 } },
     ],
-    expected: ["echo success", "get-tiny-image success", "get-sum rejected"],
+    expected: [
+      "echo success -",
+      "get-tiny-image success -",
+      "get-sum rejected invalid_arguments",
+      "get-structured-content success -",
+      "trigger-long-running-operation success -",
+    ],
   },
   filesystem: {
     entry: "@modelcontextprotocol/server-filesystem/dist/index.js",
@@ -32,13 +50,18 @@ const SERVERS: Record<string, PublishedServer> = {
     calls: [
       { name: "list_allowed_directories" },
       { name: "read_text_file", arguments: { path: "/outside.txt" } },
+      { name: "no_such_tool" },
     ],
-    expected: ["list_allowed_directories success", "read_text_file error"],
+    expected: [
+      "list_allowed_directories success -",
+      "read_text_file error tool_error",
+      "no_such_tool rejected unknown_tool",
+    ],
   },
   memory: {
     entry: "@modelcontextprotocol/server-memory/dist/index.js",
-    calls: [{ name: "read_graph" }, { name: "no_such_tool" }],
-    expected: ["read_graph success", "no_such_tool rejected"],
+    calls: [{ name: "read_graph" }, { name: "search_nodes", arguments: { query: "x" } }],
+    expected: ["read_graph success -", "search_nodes success -"],
   },
   "sequential-thinking": {
     entry: "@modelcontextprotocol/server-sequential-thinking/dist/index.js",
@@ -48,70 +71,74 @@ const SERVERS: Record<string, PublishedServer> = {
         arguments: { thought: "a", nextThoughtNeeded: false, thoughtNumber: 1, totalThoughts: 1 },
       },
     ],
-    expected: ["sequentialthinking success"],
+    expected: ["sequentialthinking success -"],
   },
-  "context7 of 2025": {
-    entry: "@upstash/context7-mcp/dist/index.js",
+  // Only calls that are answered without a network.
+  "context7 (2025-11-25)": {
+    entry: CONTEXT7,
     calls: [{ name: "query-docs", arguments: {} }],
-    expected: ["query-docs rejected"],
+    expected: ["query-docs rejected invalid_arguments"],
   },
-  "context7 of 2026": {
-    entry: "@upstash/context7-mcp/dist/index.js",
+  "context7 (2026-07-28)": {
+    entry: CONTEXT7,
     era: "2026-07-28",
     calls: [{ name: "query-docs", arguments: {} }, { name: "no_such_tool" }],
-    expected: ["query-docs rejected", "no_such_tool rejected"],
+    expected: ["query-docs rejected invalid_arguments", "no_such_tool rejected unknown_tool"],
   },
 };
 
-describe.each(Object.entries(SERVERS))("%s", (_name, { entry, args, era, calls, expected }) => {
-  async function answers(directory: string, words: readonly string[], path: string) {
-    const [command = "", ...others] = [
-      ...words,
-      process.execPath,
-      Bun.fileURLToPath(import.meta.resolve(entry)),
-      ...(args?.(directory) ?? []),
-    ];
-    const transport = new StdioClientTransport({
-      command,
-      args: others,
-      env: {
-        ...(process.env as Record<string, string>),
-        TOOLMETER_DB: path,
-        MEMORY_FILE_PATH: join(directory, "memory.jsonl"),
-      },
-      stderr: "pipe",
-    });
-    let stderr = "";
-    transport.stderr?.on("data", (chunk) => (stderr += String(chunk)));
-    const client = new Client(
-      { name: "test-client", version: "9" },
-      era ? { versionNegotiation: { mode: { pin: era } } } : {},
-    );
-    await client.connect(transport);
-    const seen: unknown[] = [(await client.listTools()).tools];
-    for (const call of calls) {
-      seen.push(await client.callTool(call).catch((error: unknown) => String(error)));
-    }
-    await client.close();
-    return { seen, stderr };
+/** What a client gets for all calls, and what the server writes to standard error. */
+async function answers(words: readonly string[], server: PublishedServer, directory: string) {
+  const [command = "", ...args] = words;
+  const transport = new StdioClientTransport({
+    command,
+    args: [...args, fileOf(server.entry), ...(server.args?.(directory) ?? [])],
+    env: {
+      ...(process.env as Record<string, string>),
+      TOOLMETER_DB: join(directory, "a.db"),
+      MEMORY_FILE_PATH: join(directory, "memory.jsonl"),
+    },
+    stderr: "pipe",
+  });
+  let stderr = "";
+  transport.stderr?.on("data", (chunk) => (stderr += String(chunk)));
+  const client = new Client(
+    { name: "test-client", version: "9" },
+    server.era ? { versionNegotiation: { mode: { pin: server.era } } } : {},
+  );
+  await client.connect(transport);
+  const seen: unknown[] = [(await client.listTools()).tools];
+  for (const call of server.calls) {
+    seen.push(await client.callTool(call).catch((error: unknown) => String(error)));
   }
+  await client.close();
+  return { seen, stderr };
+}
 
-  test("answers the same, and is recorded", async () => {
-    using directory = temporaryDirectory();
-    const path = directory.file("a.db");
-    const direct = await answers(directory.path, [], path);
-    const recorded = await answers(directory.path, [process.execPath, TOOLMETER, "record"], path);
-    expect(recorded).toEqual(direct);
-    using source = await openAnalyticsReader(path);
-    const rows = [...streamCalls(source, {})];
-    expect(rows.map(({ tool_name, status }) => `${tool_name} ${status}`)).toEqual([...expected]);
-    for (const row of rows) {
-      expect(row).toMatchObject({
-        client_name: "test-client",
-        protocol_version: era ?? "2025-11-25",
-      });
-    }
-    // The client of 2026 asks a copy of the server first, and discards it.
-    expect(latestSessions(source, {}, -1)).toHaveLength(1);
-  }, 30_000);
+describe.each(Object.entries(SERVERS))("%s", (_name, server) => {
+  test.each(Object.entries(RECORDED))(
+    "%s answers the same, and is recorded",
+    async (_way, words) => {
+      using directory = temporaryDirectory();
+      const plain = await answers(PLAIN, server, directory.path);
+      expect(await answers(words, server, directory.path)).toEqual(plain);
+      using source = await openAnalyticsReader(directory.file("a.db"));
+      const rows = [...streamCalls(source, {})];
+      expect(rows.map((row) => `${row.tool_name} ${row.status} ${row.error_type ?? "-"}`)).toEqual([
+        ...server.expected,
+      ]);
+      for (const row of rows) {
+        expect(row).toMatchObject({
+          client_name: "test-client",
+          server_name: expect.any(String),
+          transport: "stdio",
+          protocol_version: server.era ?? "2025-11-25",
+          definition_hash: row.tool_name === "no_such_tool" ? null : expect.any(String),
+        });
+      }
+      // The client of 2026 asks a copy of the server first, and discards it.
+      expect(latestSessions(source, {}, -1)).toHaveLength(1);
+    },
+    30_000,
+  );
 });

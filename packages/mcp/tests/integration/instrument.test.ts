@@ -22,6 +22,7 @@ import { z } from "zod";
 import { instrument, instrumentation } from "../../src/index.ts";
 import { ledger } from "../support/ledger.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const INFO = { name: "test-server", version: "1.2.3" };
 
@@ -401,7 +402,7 @@ describe("instrument()", () => {
     await client.callTool(ECHO);
     const recovered = () => instrumentation(server)?.report().stats?.recovered;
     expect(recovered()).toBe(0);
-    while (recovered() === 0) await Bun.sleep(20);
+    await until(() => recovered() !== 0);
     expect(recovered()).toBe(1);
     expect((await file.read(server)).calls).toHaveLength(2);
   });
@@ -423,112 +424,5 @@ describe("instrument()", () => {
     await instrumentation(server)?.shutdown();
     await client.callTool(ECHO);
     expect((await file.read(server)).lines).toEqual(["echo success - 1", "echo success - 2"]);
-  });
-});
-
-describe("a Conversation", () => {
-  function observer() {
-    const db = createAnalyticsDb(":memory:");
-    const telemetry = new TelemetryService(db);
-    const server = instrument(serverV1(), { telemetry });
-    const handle = instrumentation(server);
-    if (!handle) throw new Error("Expected a handle");
-    return {
-      handle,
-      connection: handle.connect({ transport: "stdio" }),
-      lines: async () => {
-        await telemetry.flush();
-        return db.$client
-          .query<{ line: string }, []>(
-            "select tool_name || ' ' || status || ' ' || coalesce(error_type, '-') as line from tool_calls order by sequence",
-          )
-          .all()
-          .map(({ line }) => line);
-      },
-    };
-  }
-  const call = (id: unknown, name: unknown = "echo") => ({
-    jsonrpc: "2.0",
-    id,
-    method: "tools/call",
-    params: { name },
-  });
-
-  test("tells requests of both directions and batches apart", async () => {
-    const { connection, lines } = observer();
-    connection.observe("received", [call(1, "a"), call(2, "b")]);
-    connection.observe("sent", call(1, "theirs"));
-    connection.observe("sent", [
-      { jsonrpc: "2.0", id: 2, result: { content: [] } },
-      { jsonrpc: "2.0", id: 1, error: { code: -32_603, message: "no" } },
-    ]);
-    connection.observe("received", { jsonrpc: "2.0", id: 1, result: { content: [] } });
-    expect(await lines()).toEqual(["b success -", "a error -32603", "theirs success -"]);
-  });
-
-  test("settles what is in flight when it closes, and ignores what comes for it later", async () => {
-    const { connection, lines } = observer();
-    connection.observe("received", call("x"));
-    connection.closed();
-    connection.observe("sent", { jsonrpc: "2.0", id: "x", result: { content: [] } });
-    connection.observe("received", {
-      jsonrpc: "2.0",
-      method: "notifications/cancelled",
-      params: { requestId: "x" },
-    });
-    expect(await lines()).toEqual(["echo cancelled disconnected"]);
-  });
-
-  test("gives up a request whose id comes again", async () => {
-    const { connection, lines } = observer();
-    connection.observe("received", call(1, "first"));
-    connection.observe("received", call(1, "second"));
-    connection.observe("sent", { jsonrpc: "2.0", id: 1, result: { content: [] } });
-    expect(await lines()).toEqual(["first cancelled -", "second success -"]);
-  });
-
-  test("records the outcome of what no JSON can hold", async () => {
-    const { connection, lines, handle } = observer();
-    const circular: Record<string, unknown> = { content: [] };
-    circular["self"] = circular;
-    connection.observe("received", call(1, "circular"));
-    connection.observe("sent", { jsonrpc: "2.0", id: 1, result: circular });
-    connection.observe("received", {
-      jsonrpc: "2.0",
-      id: 2,
-      method: "tools/call",
-      params: { name: "big", arguments: { n: 1n } },
-    });
-    connection.observe("sent", { jsonrpc: "2.0", id: 2, result: { content: [] } });
-    expect(await lines()).toEqual(["circular success -", "big success -"]);
-    // A bigint is read as its decimal text.
-    expect(handle.report().unreadable).toBe(1);
-  });
-
-  test("passes over what is no message", async () => {
-    const { connection, lines, handle } = observer();
-    for (const nonsense of [
-      null,
-      7,
-      "x",
-      [null, []],
-      {},
-      { method: 7 },
-      { id: {}, method: "tools/call" },
-      { id: 1, method: "tools/call", params: [] },
-      { id: 2, method: "tools/call", params: { name: { toString: 1 }, arguments: 7 } },
-      { id: 1, result: null },
-      { id: 2, error: 7 },
-      { id: 3, result: {} },
-      { method: "notifications/cancelled", params: { requestId: {} } },
-      { id: 4, method: "tools/list" },
-      { id: 4, result: { tools: [null, {}, { name: 7 }, { name: "x", inputSchema: 7 }] } },
-    ]) {
-      connection.observe("received", nonsense);
-      connection.observe("sent", nonsense);
-    }
-    connection.closed();
-    expect(handle.report().unreadable).toBe(0);
-    expect(new Set(await lines())).toEqual(new Set(["(none) rejected malformed_request"]));
   });
 });

@@ -1,8 +1,10 @@
 /** Real processes: how they end is what it was, and what they recorded is there. */
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ledger } from "../support/ledger.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 import { Conversation } from "../support/transcript.ts";
 import { stdioWire } from "../support/wires.ts";
 
@@ -38,7 +40,7 @@ describe.each(["instrumented", "auto"] as const)("a server that is %s", (how) =>
     await server.client.call(1, "echo");
     server.client.send(2, "tools/call", { name: tool, arguments: { depth: 3 } });
     if (signal) {
-      await Bun.sleep(100);
+      await until(() => existsSync(`${path}.hangs`));
       server.wire.process.kill(signal);
     }
     expect(await ending(server)).toEqual({ ...expected, stderr: "" } as never);
