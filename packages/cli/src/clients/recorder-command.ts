@@ -1,6 +1,6 @@
+import { Command } from "@commander-js/extra-typings";
+import { recordOptions } from "../commands/options.ts";
 import { isBinary } from "../own-command.ts";
-import { makeProgram } from "../program.ts";
-import type { Terminal } from "../output/terminal.ts";
 
 /** Where in the words of a command a recorder is. */
 export interface RecorderCommand {
@@ -93,24 +93,8 @@ function afterOwnWords(words: readonly string[], from: number): number {
   return at;
 }
 
-let recordCommand: ReturnType<typeof makeProgram>["commands"][number] | undefined;
-
 /** How many of the words behind `record` are the server's command, as the command line itself reads them. */
 function serverOf(words: readonly string[]): number | undefined {
-  recordCommand ??= makeProgram(SILENT, ignore, ignore).commands.find(
-    (command) => command.name() === "record",
-  );
-  const parsed = recordCommand?.parseOptions([...words]);
-  return parsed?.unknown.length === 0 ? parsed.operands.length : undefined;
+  const parsed = recordOptions(new Command("record")).parseOptions([...words]);
+  return parsed.unknown.length === 0 ? parsed.operands.length : undefined;
 }
-
-const ignore = (): void => undefined;
-
-/** Nothing is said while words are only read. */
-const SILENT: Terminal = {
-  out: Promise.resolve.bind(Promise),
-  err: ignore,
-  isInteractive: false,
-  columns: 80,
-  hasColor: false,
-};

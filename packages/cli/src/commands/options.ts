@@ -61,6 +61,32 @@ export function configurationOptions<Args extends unknown[], Opts extends Option
   );
 }
 
+/** What `record` accepts: its own options end where the server's command begins. */
+export function recordOptions(command: Command) {
+  return command
+    .passThroughOptions()
+    .argument("[command...]", "the server's command, with its own options")
+    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, else the user's)")
+    .addOption(
+      new Option("--server-name <name>", "record the server under this name").env(
+        "TOOLMETER_SERVER_NAME",
+      ),
+    )
+    .addOption(
+      new Option("--server-version <version>", "record the server with this version").env(
+        "TOOLMETER_SERVER_VERSION",
+      ),
+    )
+    .option("--payloads", "store arguments and results (or TOOLMETER_PAYLOADS=1)")
+    .addOption(
+      new Option("--redact <keys>", "redact the values of these keys too, separated by commas")
+        .env("TOOLMETER_REDACT")
+        .argParser((text) => text.split(",")),
+    )
+    .option("--http <url>", "record a server at a URL instead")
+    .option("--listen <address>", "where to listen for its clients", "127.0.0.1:0");
+}
+
 export function limitOption() {
   return new Option("--limit <count>", "rows at most; 0 for all").argParser(count);
 }
