@@ -1,6 +1,6 @@
 /**
- * What giving space back costs: the share of writing that pages which can be given back take, and how long
- * the writer is held by each slice of removing and giving back, against one `VACUUM`.
+ * The cost of retention: how much longer writing takes with `auto_vacuum`, how long each slice of removing and giving
+ * back holds the writer, against one `VACUUM`, and what a busy host notices while expired calls are removed.
  *
  *   bun bench/retention.ts [calls]
  */
@@ -9,29 +9,35 @@ import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
-import { distribution, median } from "./statistics.ts";
+import { distribution, median, percentile } from "./statistics.ts";
 import { call } from "./workload.ts";
 
 const CALLS = Number(process.argv[2] ?? 200_000);
 const ROUNDS = 5;
 const BATCH_SIZE = 50;
 
+/** The busy host: calls per second, for how long, and how many expired calls its file holds. */
+const CALLS_PER_SECOND = 120;
+const LOAD_SECONDS = 8;
+const EXPIRED = 20_000;
+
 const directory = mkdtempSync(join(tmpdir(), "toolmeter-bench-"));
 const filled = join(directory, "filled.db");
 try {
-  await fill(filled);
+  await fill(filled, CALLS);
   console.log(`  ${CALLS} calls, ${megabytes(filled)} MB`);
   autoVacuum();
   slices();
   vacuum();
+  await underLoad();
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
 
-async function fill(file: string): Promise<void> {
+async function fill(file: string, calls: number): Promise<void> {
   using db = createAnalyticsDb(file);
   await using telemetry = new TelemetryService(db, { journal: false });
-  for (let i = 0; i < CALLS; i++) {
+  for (let i = 0; i < calls; i++) {
     telemetry.recordToolCall(call(i));
     if (i % 5_000 === 4_999) await telemetry.flush();
   }
@@ -103,6 +109,70 @@ function vacuum(): void {
   console.log(
     `  one VACUUM: ${((Bun.nanoseconds() - startedAt) / 1e6).toFixed(0)} ms, all of it holding the lock`,
   );
+}
+
+/** A host that records without a pause, with retention and without, in turns. */
+async function underLoad(): Promise<void> {
+  const kept: LoadedHost[] = [];
+  const removing: LoadedHost[] = [];
+  for (let round = 0; round < 3; round++) {
+    kept.push(await loadedHost({}));
+    removing.push(await loadedHost({ maxAgeDays: 1 }));
+  }
+  const pooled = (hosts: readonly LoadedHost[], key: "recordUs" | "flushMs") =>
+    hosts.flatMap((host) => host[key]);
+  console.log(
+    `  ${CALLS_PER_SECOND} calls/s for ${LOAD_SECONDS} s, ${EXPIRED} expired calls, 3 rounds`,
+  );
+  for (const [name, key, unit] of [
+    ["recording", "recordUs", "µs"],
+    ["flush    ", "flushMs", "ms"],
+  ] as const) {
+    const without = pooled(kept, key);
+    const removed = pooled(removing, key);
+    const ratio = (share: number) =>
+      (percentile(removed, share) / percentile(without, share)).toFixed(2);
+    console.log(`    ${name}  without  ${distribution(without, unit)}`);
+    console.log(`    ${name}  with     ${distribution(removed, unit)}`);
+    console.log(`    ${name}  ratio    p50 ${ratio(0.5)} ×  p99 ${ratio(0.99)} ×`);
+  }
+  const left = removing.map(({ expired }) => expired).join(", ");
+  console.log(`    expired calls left when the load ended: ${left}`);
+}
+
+interface LoadedHost {
+  readonly recordUs: readonly number[];
+  readonly flushMs: readonly number[];
+  /** Calls that had expired and are still in the file when the load ends. */
+  readonly expired: number;
+}
+
+async function loadedHost(retention: { readonly maxAgeDays?: number }): Promise<LoadedHost> {
+  const file = join(directory, "loaded.db");
+  await fill(file, EXPIRED);
+  const recordUs: number[] = [];
+  const flushMs: number[] = [];
+  const telemetry = new TelemetryService(file, { retention, flushIntervalMs: 200 });
+  const startedAt = performance.now();
+  for (let i = 0; performance.now() - startedAt < LOAD_SECONDS * 1_000; i++) {
+    const before = Bun.nanoseconds();
+    telemetry.recordToolCall({ ...call(i), startedAt: Date.now() });
+    recordUs.push((Bun.nanoseconds() - before) / 1e3);
+    if (i % CALLS_PER_SECOND === CALLS_PER_SECOND - 1) {
+      const flushedAt = performance.now();
+      await telemetry.flush();
+      flushMs.push(performance.now() - flushedAt);
+    }
+    await Bun.sleep(1_000 / CALLS_PER_SECOND);
+  }
+  using reader = new Database(file, { readonly: true });
+  const [[expired] = []] = reader
+    .query("select count(*) from tool_calls where started_at_ms < ?")
+    .values(Date.now() - 86_400_000);
+  reader.close();
+  await telemetry.shutdown();
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+  return { recordUs, flushMs, expired: Number(expired) };
 }
 
 function megabytes(file: string): string {
