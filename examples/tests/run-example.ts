@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { until } from "@toolmeter/testing/until";
 
 export interface RunningExample {
   readonly finished: Promise<FinishedExample>;
@@ -45,9 +46,7 @@ export function startExample(name: string, { cwd, env }: ExampleOptions = {}): R
   };
   return {
     finished: finish(),
-    said: async (text) => {
-      while (!stderr.includes(text)) await Bun.sleep(5);
-    },
+    said: (text) => until(() => stderr.includes(text)),
     kill: (signal) => child.kill(signal),
   };
 }

@@ -413,7 +413,9 @@ describe("when the target breaks off", () => {
   });
 
   test("between two requests, the next one has a connection of its own", async () => {
+    let closed = 0;
     const { target, recorder } = await bench.recorded((socket) => {
+      socket.once("close", () => (closed += 1));
       socket.write(ok("ok"));
       setTimeout(() => socket.end(), 5);
     });
@@ -422,8 +424,7 @@ describe("when the target breaks off", () => {
     socket.on("data", (part) => (text += part.toString()));
     for (let round = 1; round <= 3; round += 1) {
       socket.write("GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n");
-      await until(() => text.split("HTTP/1.1 200").length > round);
-      await Bun.sleep(20);
+      await until(() => text.split("HTTP/1.1 200").length > round && closed === round);
     }
     expect(target.connections()).toBe(3);
     socket.destroy();
