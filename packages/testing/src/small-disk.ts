@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryDirectory } from "./temporary-directory.ts";
+import { unless } from "./unless.ts";
 
 /**
  * Mounts a disk of some megabytes in a temporary directory, unmounted at the end of the block: `using disk = …`. Where
@@ -13,8 +14,7 @@ export function smallDisk(megabytes: number, options = "") {
   const mount = ["mount", "-t", "tmpfs", "-o", `size=${megabytes}m,${options}`, "tmpfs", path];
   const refusal = refusalOf(mount);
   const isMounted = refusal === undefined;
-  if (!isMounted)
-    console.warn(`SKIPPED: tests on a full disk, which need root on Linux: ${refusal}`);
+  unless(isMounted, `tests on a full disk, which need root on Linux: ${refusal}`);
   return {
     path,
     file: (name: string) => join(path, name),

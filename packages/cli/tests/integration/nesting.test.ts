@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { openAnalyticsReader } from "@toolmeter/core/queries";
 import { ownCommand } from "../../src/own-command.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { unless } from "@toolmeter/testing/unless";
 
 const SERVER = [process.execPath, join(import.meta.dir, "../programs/server.ts")];
 const RECORD = [...ownCommand(), "record"];
@@ -102,14 +103,18 @@ describe("a call is recorded once, in one session", () => {
     expect(await recorded()).toEqual({ calls: [[2]], sessions: [[1]], names: [name] });
   });
 
-  test.skipIf(process.platform !== "linux").each([
-    ["a script", (start: string) => [start]],
-    ["a pipe", (start: string) => ["sh", "-c", `cat | "$0"`, start]],
-    [
-      "a script that is recorded in a script",
-      (start: string) => ["sh", "-c", '"$@"', "sh", ...RECORD, start],
-    ],
-  ])("%s that starts one: by the outermost", async (_name, command) => {
+  test
+    .skipIf(
+      unless(process.platform === "linux", "recorders in scripts, which are found on Linux only"),
+    )
+    .each([
+      ["a script", (start: string) => [start]],
+      ["a pipe", (start: string) => ["sh", "-c", `cat | "$0"`, start]],
+      [
+        "a script that is recorded in a script",
+        (start: string) => ["sh", "-c", '"$@"', "sh", ...RECORD, start],
+      ],
+    ])("%s that starts one: by the outermost", async (_name, command) => {
     const inner = await script("start", `#!/bin/sh\n${line([...RECORD, ...SERVER])}\n`);
     const direct = await answersOf(SERVER);
     expect(await answersOf([...RECORD, "--server-name", "outer", ...command(inner)])).toEqual(
@@ -118,14 +123,17 @@ describe("a call is recorded once, in one session", () => {
     expect(await recorded()).toEqual({ calls: [[2]], sessions: [[1]], names: ["outer"] });
   });
 
-  test.skipIf(Bun.which("npx") === null)("npx of a project that has it", async () => {
-    mkdirSync(directory.file("node_modules/.bin"), { recursive: true });
-    await script("node_modules/.bin/toolmeter", `#!/bin/sh\nexec ${line(ownCommand())} "$@"\n`);
-    const npx = ["npx", "--no-install", "toolmeter", "record", "--server-name", "inner"];
-    const { out, code } = await answersOf([...RECORD, ...npx, ...SERVER]);
-    expect({ out, code }).toEqual({ out: (await answersOf(SERVER)).out, code: 0 });
-    expect(await recorded()).toEqual({ calls: [[2]], sessions: [[1]], names: ["inner"] });
-  });
+  test.skipIf(unless(Bun.which("npx") !== null, "a recorder behind npx, which needs npx"))(
+    "npx of a project that has it",
+    async () => {
+      mkdirSync(directory.file("node_modules/.bin"), { recursive: true });
+      await script("node_modules/.bin/toolmeter", `#!/bin/sh\nexec ${line(ownCommand())} "$@"\n`);
+      const npx = ["npx", "--no-install", "toolmeter", "record", "--server-name", "inner"];
+      const { out, code } = await answersOf([...RECORD, ...npx, ...SERVER]);
+      expect({ out, code }).toEqual({ out: (await answersOf(SERVER)).out, code: 0 });
+      expect(await recorded()).toEqual({ calls: [[2]], sessions: [[1]], names: ["inner"] });
+    },
+  );
 });
 
 test("a recorded server that starts servers of its own does not hide their recorders", async () => {

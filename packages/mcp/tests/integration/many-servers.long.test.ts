@@ -1,12 +1,12 @@
 /** As `many-servers.test.ts`, for longer. */
 import { describe, expect, test } from "bun:test";
-import { TELLS_DESCRIPTORS } from "../support/descriptors.ts";
+import { LISTS_DESCRIPTORS } from "../support/descriptors.ts";
 import { INLINE, serveMany } from "../support/server-per-request.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const COUNT = 10_000;
 
-describe.skipIf(!TELLS_DESCRIPTORS)("10,000 servers, one per request", () => {
+describe.skipIf(!LISTS_DESCRIPTORS)("10,000 servers, one per request", () => {
   test.each(INLINE)(
     "with its own %s, each %s, shares one file",
     async (_option, end, optionsOf) => {

@@ -2,14 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { instrument, instrumentation } from "../../src/index.ts";
-import { TELLS_DESCRIPTORS, descriptors } from "../support/descriptors.ts";
+import { LISTS_DESCRIPTORS, descriptors } from "../support/descriptors.ts";
 import { ledger } from "../support/ledger.ts";
 import { INLINE, serve, serveMany } from "../support/server-per-request.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const COUNT = 1_000;
 
-describe.skipIf(!TELLS_DESCRIPTORS)("a server per request", () => {
+describe.skipIf(!LISTS_DESCRIPTORS)("a server per request", () => {
   test.each(INLINE)(
     "with its own %s, each %s, shares one file",
     async (_option, end, optionsOf) => {
@@ -23,7 +23,7 @@ describe.skipIf(!TELLS_DESCRIPTORS)("a server per request", () => {
   );
 });
 
-describe.skipIf(!TELLS_DESCRIPTORS)("a file per server", () => {
+describe.skipIf(!LISTS_DESCRIPTORS)("a file per server", () => {
   test("holds a bounded number of files open, and every call is in its file", async () => {
     using directory = temporaryDirectory();
     const paths = Array.from({ length: 20 }, (_, i) => directory.file(`${i}.db`));
