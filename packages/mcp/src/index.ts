@@ -1,5 +1,5 @@
 /**
- * The public names of `@toolmeter/mcp`. Adding a line here makes API: name it in the README.
+ * The public names of `@toolmeter/mcp`. Each line here is API: document it in `docs/mcp.md`.
  */
 export { instrument, instrumentation } from "./attaching/instrument.ts";
 export { Instrumentation } from "./attaching/instrumentation.ts";

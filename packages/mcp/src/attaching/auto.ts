@@ -1,10 +1,9 @@
 /**
- * Records the tool calls of a stdio server without a change to it: `bun --preload @toolmeter/mcp/auto server.ts`,
- * or an import before all others.
+ * Records the tool calls of a stdio server without changing it: `bun --preload @toolmeter/mcp/auto server.ts`, or
+ * import it before all other modules.
  *
- * Observes what passes through `process.stdin` and `process.stdout`, and consumes nothing. A program that reads
- * `Bun.stdin` or writes with `Bun.write` or `console.log` goes past it. `instrumentation(process)` gives the
- * handle.
+ * Observes `process.stdin` and `process.stdout` and consumes nothing. It does not see what a program reads from
+ * `Bun.stdin` or writes with `Bun.write` or `console.log`. `instrumentation(process)` returns the handle.
  */
 import { register } from "./instrument.ts";
 import { Instrumentation } from "./instrumentation.ts";
@@ -13,7 +12,7 @@ import { onStandBack } from "./stand-back.ts";
 import { StdioObserver } from "./stdio-observer.ts";
 import { before, isTapped, markTapped } from "./tap.ts";
 
-// A worker has no protocol to speak.
+// A worker does not serve standard input.
 if (Bun.isMainThread && !isTapped(process.stdin)) observeStandardStreams();
 
 function observeStandardStreams(): void {
@@ -33,7 +32,7 @@ function observeStandardStreams(): void {
     else if (chunk instanceof Uint8Array) observer.observe(direction, chunk);
   };
 
-  // Every way of reading the stream passes here: events, `read()`, pipes, iteration.
+  // All ways to read the stream end here: events, `read()`, pipes, iteration.
   before(stdin, "push", listen("received"));
   before(stdout, "write", listen("sent"));
 }

@@ -11,35 +11,35 @@ import { BoundedMap } from "../protocol/bounded-map.ts";
 import type { TargetState } from "../protocol/target-state.ts";
 import { MAX_TARGETS, type Service, type ServiceState } from "./service.ts";
 
-/** Pause after a file that cannot be ours was found until it is looked at again, in milliseconds. */
+/** Pause before a file that could not be opened is tried again, in milliseconds. */
 const RETRY_MS = 1_000;
 
-/** Files that are open at once: one that is not open yet takes the place of the one that was used longest ago. */
+/** Maximum number of open files. To open another one, the least recently used file is closed. */
 const MAX_OPEN = 16;
 
-/** Services that are known again by their options, at most. */
+/** Maximum number of services that later targets can share. */
 const MAX_KNOWN = 100;
 
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
 
-/** How records are kept, in values that can be compared. */
+/** The options that can be compared. */
 export type FileConfig = Omit<TelemetryConfig, "logger" | "writer">;
 
-/** The services with a file open, the one used last at the end. */
+/** The services whose file is open, in order of use. */
 const opened = new Set<FileService>();
 
 /**
- * A file to record into. It is opened when it is first needed, closed when others need the room and no call is in
- * flight, and opened again for the next record. What is open when the process ends is written by the core.
+ * Records into a file. The file is opened when it is first needed, closed to make room for others while no call is in
+ * flight, and opened again for the next record. The core writes open files when the process ends.
  */
 class FileService implements Service {
   readonly targets = new BoundedMap<string, TargetState>(MAX_TARGETS);
   readonly #path: string | undefined;
   readonly #config: FileConfig;
-  /** The logger that was given last: the host of an earlier one may be gone. */
+  /** The logger that was passed last: the owner of an earlier one may be gone. */
   #logger: Logger = stderrLogger;
   #telemetry: TelemetryService | undefined;
-  /** Resolves when everything that was closed is written. */
+  /** Resolves when all records of closed files are written. */
   #closed: Promise<FlushResult> = Promise.resolve(NOTHING_TO_FLUSH);
   #retryAt = 0;
   #error: string | undefined;
@@ -95,7 +95,7 @@ class FileService implements Service {
 
   /** Closes the file, unless a call is in flight: its outcome would be lost. */
   closeIfIdle(): void {
-    // What is in memory is said later: also that a call has begun.
+    // Deferred starts of calls are recorded first: they count as calls in flight.
     void this.#telemetry?.flush();
     if (this.#telemetry?.stats.inFlight === 0) void this.#close();
   }
@@ -128,7 +128,7 @@ class FileService implements Service {
   }
 }
 
-/** Before a further file is opened. */
+/** Closes the least recently used files until another one may be opened. */
 function makeRoom(): void {
   for (const service of opened) {
     if (opened.size < MAX_OPEN) return;
@@ -148,9 +148,9 @@ function forwarding(logger: () => Logger): Logger {
 const services = new BoundedMap<string, FileService>(MAX_KNOWN);
 
 /**
- * The service of a file: one for all who name it and give the same values. A server per request does not open a file
- * each time.
- * @param logger Takes over from the one before it; without one, warnings and errors go to stderr.
+ * Returns the service of a file. All targets with the same file and the same values share one, so that a server per
+ * request does not open a file each time.
+ * @param logger Replaces the previous one. @default warnings and errors on stderr
  */
 export function fileService(
   path: string | undefined,

@@ -3,7 +3,7 @@ import { BoundedMap } from "../protocol/bounded-map.ts";
 import type { TargetState } from "../protocol/target-state.ts";
 import { MAX_TARGETS, type Service, type ServiceState } from "./service.ts";
 
-/** A `TelemetryService` of the host's own: it is recorded into and never shut down. */
+/** Records into a `TelemetryService` of the host, and never shuts it down. */
 class HostService implements Service {
   readonly targets = new BoundedMap<string, TargetState>(MAX_TARGETS);
   readonly #telemetry: TelemetryService;
@@ -40,7 +40,7 @@ class HostService implements Service {
 
 const services = new WeakMap<TelemetryService, HostService>();
 
-/** The service that stands for one of the host's own: always the same one. */
+/** Returns the service for a `TelemetryService` of the host: always the same one. */
 export function hostService(telemetry: TelemetryService): Service {
   const found = services.get(telemetry);
   if (found) return found;

@@ -18,13 +18,13 @@ import { standBack } from "./stand-back.ts";
 const instrumentations = new WeakMap<object, Instrumentation>();
 
 /**
- * Records every tool call that goes over a server's or client's transports; nothing that the other side sees
- * changes. Takes an `McpServer`, a `Server` or `Client` of SDK 1 or 2, a transport, or a function that makes
- * servers (for `serveStdio` and `createMcpHandler`), before or after tools are registered.
+ * Records every tool call on the transports of a server or client. The other side sees no difference. Accepts an
+ * `McpServer`, a `Server` or `Client` of SDK 1 or 2, a transport, or a function that creates servers (for `serveStdio`
+ * and `createMcpHandler`), before or after tools are registered.
  *
- * Returns what it was given; of a function, one that does the same and instruments what it returns. To
- * instrument twice is to instrument once. Connect afterwards: of a connection that is open already, the
- * client's name is not known. Never throws; what it does not recognise it returns untouched, after a warning.
+ * Returns its argument. For a function, returns one that does the same and instruments each server it creates. A second
+ * call on the same target has no effect. Call it before connecting: if the connection is already open, the client's
+ * name is unknown. Never throws. An unknown target is returned unchanged, after a warning.
  */
 export function instrument<Target>(target: Target, options?: InstrumentOptions): Target;
 export function instrument(target: unknown, options: InstrumentOptions = {}): unknown {
@@ -36,12 +36,12 @@ export function instrument(target: unknown, options: InstrumentOptions = {}): un
     }
     warn(
       options,
-      `Expected an McpServer, a Server, a Client, a transport or a function that makes servers, got ${describe(target)}. It is left alone, and nothing is recorded.`,
+      `Expected an McpServer, a Server, a Client, a transport or a function that creates servers, got ${describe(target)}. It is not changed, and nothing is recorded.`,
     );
   } catch (error) {
     warn(
       options,
-      `Expected to instrument ${describe(target)}, but: ${errorMessage(error)}. It works as before, and nothing is recorded.`,
+      `Expected to instrument ${describe(target)}, but: ${errorMessage(error)}. It works as before, but nothing is recorded.`,
     );
   }
   return target;
@@ -51,12 +51,12 @@ function warn({ logger = stderrLogger }: InstrumentOptions, message: string): vo
   containLogger(logger).warn(message);
 }
 
-/** The handle of an instrumented target: `report()`, `flush()`, `shutdown()`. */
+/** Returns the handle of an instrumented target: `report()`, `flush()`, `shutdown()`. */
 export function instrumentation(target: object): Instrumentation | undefined {
   return instrumentations.get(protocolOf(target) ?? target);
 }
 
-/** Makes the handle of a target known. */
+/** Sets the handle that `instrumentation()` returns for a target. */
 export function register(target: object, made: Instrumentation): void {
   instrumentations.set(target, made);
 }
@@ -98,7 +98,7 @@ function attachToTransport(transport: unknown, made: Instrumentation, protocol?:
   });
 }
 
-/** A function cannot be changed in place: this one calls it and instruments what it makes. */
+/** Wraps a factory, because a function cannot be changed in place. */
 function instrumentedFactory(
   factory: (...args: unknown[]) => unknown,
   made: Instrumentation,

@@ -18,75 +18,77 @@ import type { Service } from "./service.ts";
 import type { TargetKind } from "./target.ts";
 
 /**
- * How calls are recorded; every option of `TelemetryService` but its `writer` is one, too. Targets that name the same
- * file and give the same values share one service. Functions are not compared: `redact` is each target's own, and the
- * `logger` that was given last gets what the service reports.
+ * How calls are recorded. Includes every option of `TelemetryService` except `writer`. Targets with the same file and
+ * the same values share one service. Functions are not compared: each target keeps its own `redact`, and the service
+ * reports to the `logger` that was passed last.
  */
 export interface InstrumentOptions extends Omit<TelemetryConfig, "writer"> {
-  /** The database's file. @default `TOOLMETER_DB`, else `analytics.db` in the user's data directory */
+  /** The database file. @default `TOOLMETER_DB`, else `analytics.db` in the user's data directory */
   readonly path?: string;
-  /** A service of the host's own to record into; its lifetime stays the host's. @default one of ours */
+  /** A service to record into, which the host shuts down. @default a shared service for `path` */
   readonly telemetry?: TelemetryService;
   /**
-   * Whether arguments and results are stored. What looks like a secret by its key is masked always; texts are
-   * not searched. @default false
+   * Whether arguments and results are stored. Values whose key looks like a secret's are always masked. Texts are not
+   * searched. @default false
    */
   readonly capturePayloads?: boolean;
-  /** Further keys whose values are masked, wherever they occur; case, `-` and `_` ignored. */
+  /** More keys whose values are masked, at any depth. Case, `-` and `_` are ignored. */
   readonly redactKeys?: readonly string[];
   /**
-   * Gets a copy of each payload, already masked, and returns what may be stored. It runs in the tool's thread.
-   * If it throws, the payload is not stored.
+   * Receives a masked copy of each payload and returns the value to store. It runs in the tool's thread. If it throws,
+   * the payload is not stored.
    */
   readonly redact?: Redaction["redact"];
-  /** The name under which the server is recorded. @default what it calls itself */
+  /** The name under which the server is recorded. @default the server's own name */
   readonly serverName?: string;
-  /** @default what the server says */
+  /** The version with which the server is recorded. @default the server's own version */
   readonly serverVersion?: string;
 }
 
 /**
- * What is recorded: what `instrument` was given; `process` for `@toolmeter/mcp/auto`; `command` and `url` for what
- * `toolmeter record` runs or calls.
+ * What is recorded: the kind of target that was passed to `instrument`; `process` for `@toolmeter/mcp/auto`; `command`
+ * and `url` for a server that `toolmeter record` runs or calls.
  */
 export type TargetName = TargetKind | "command" | "process" | "url";
 
-/** What an instrumentation is attached to, and what it and others like it saw. */
+/** What an instrumentation is attached to, and what it observed. */
 export interface InstrumentationReport {
-  /** What was handed to `instrument`, or the name that was given to `new Instrumentation`. */
+  /** The kind of target. */
   readonly target: TargetName;
-  /** The SDK's generation, as soon as a server or client of it was seen. */
+  /** The major version of the SDK, once a server or client was connected. */
   readonly sdk: SdkGeneration | undefined;
-  /** The kinds of transport that were tapped. */
+  /** The kinds of transport that were observed. */
   readonly transports: readonly string[];
-  /** How many connections were tapped; over stateless HTTP each request is one. */
+  /** Number of connections. Over stateless HTTP each request is one. */
   readonly connections: number;
-  /** How many tools were listed to clients. */
+  /** Number of tools that were listed to clients. */
   readonly tools: number;
-  /** Calls that ended, per status. In-memory calls are counted within 5 ms of their end, or at `flush()`. */
+  /** Ended calls by status. In-memory calls are counted within 5 ms of their end, or at `flush()`. */
   readonly calls: Partial<Record<ToolCallStatus, number>>;
-  /** The file that is written, once there was a connection. */
+  /** The database file, once there was a connection. */
   readonly path: string | undefined;
   /** False before the first connection, while recording is switched off, and if the file cannot be opened. */
   readonly isRecording: boolean;
-  /** Why the file could not be opened. A lock is no reason: calls then wait in the journal. */
+  /** Why the file could not be opened. A lock is no error: calls wait in the journal. */
   readonly error: string | undefined;
-  /** Calls that were made while the file could not be opened, of all who share it; they are lost. */
+  /** Calls lost because the file could not be opened, for all targets that share the service. */
   readonly unrecorded: number;
   /** Messages that could not be read. */
   readonly unreadable: number;
-  /** What became of the records, of all who share the service. */
+  /** Counts of records, for all targets that share the service. */
   readonly stats: TelemetryStats | undefined;
 }
 
-/** The handle of an instrumented target. Its counts are shared by all servers of the same name, kind and options. */
+/** The handle of an instrumented target. Servers with the same name, kind and options share its counts. */
 export class Instrumentation {
   readonly #kind: TargetName;
   readonly #service: Service;
   readonly #state: TargetState;
   readonly #options: ConversationOptions;
 
-  /** @param identity What the target calls itself, if it may come again: a server per request is one in the report. */
+  /**
+   * @param identity The target's own name. Targets with the same name share one report: a server per request is one.
+   */
   constructor(kind: TargetName, options: InstrumentOptions = {}, identity?: Identity) {
     const {
       path,
@@ -114,7 +116,7 @@ export class Instrumentation {
     };
   }
 
-  /** What it is attached to, what it saw, and what was lost. */
+  /** Returns what it is attached to, what it observed, and what was lost. */
   report(): InstrumentationReport {
     const { sdk, transports, conversations, tools, calls, failures } = this.#state;
     return {
@@ -129,20 +131,20 @@ export class Instrumentation {
     };
   }
 
-  /** Writes what was recorded so far. Never rejects. */
+  /** Writes all records so far. Never rejects. */
   flush(): Promise<FlushResult> {
     return this.#service.flush();
   }
 
   /**
-   * Writes everything and closes the file; a service of the host's own is left alone. Not needed: what is not
-   * shut down is written when the process ends. Never rejects.
+   * Writes all records and closes the file. A service that the host passed stays open. Optional: otherwise the records
+   * are written when the process ends. Never rejects.
    */
   shutdown(): Promise<FlushResult> {
     return this.#service.shutdown();
   }
 
-  /** Begins to record a connection; the file is opened, if that is still to be done. */
+  /** Starts to record a connection. Opens the file if it is closed. */
   connect(context: ConversationContext, sdk?: SdkGeneration): Conversation {
     const transport = context.transport ?? "unknown";
     if (this.#state.connected(transport, sdk)) {
@@ -153,7 +155,7 @@ export class Instrumentation {
     return new Conversation(this.#options, context);
   }
 
-  /** Runs work on copies of messages: an error is counted as unreadable, and the first is logged. Never throws. */
+  /** Runs work on a message. An error is counted in `unreadable`, and the first one is logged. Never throws. */
   guard(work: () => void): void {
     this.#state.guard(work, this.#options.logger);
   }

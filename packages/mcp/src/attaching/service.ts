@@ -3,7 +3,7 @@ import type { BoundedMap } from "../protocol/bounded-map.ts";
 import type { Destination } from "../protocol/destination.ts";
 import type { TargetState } from "../protocol/target-state.ts";
 
-/** Targets that a service knows again, at most. */
+/** Number of targets whose counts a service keeps. */
 export const MAX_TARGETS = 100;
 
 export interface ServiceState {
@@ -14,14 +14,14 @@ export interface ServiceState {
   readonly unrecorded: number;
 }
 
-/** Where targets are recorded, and how much of it succeeds. */
+/** Where targets are recorded. */
 export interface Service extends Destination {
-  /** What is known of the targets that record here. */
+  /** The state of each target that records here, by name. */
   readonly targets: BoundedMap<string, TargetState>;
-  /** Where records go, what became of them, and what is in the way. */
+  /** The file, the counts of records, and the error if the file cannot be opened. */
   readonly state: ServiceState;
-  /** Writes what was recorded so far. Never rejects. */
+  /** Writes all records so far. Never rejects. */
   flush(): Promise<FlushResult>;
-  /** Writes everything and closes what is ours. Never rejects. */
+  /** Writes all records, and closes the file if it is ours. Never rejects. */
   shutdown(): Promise<FlushResult>;
 }

@@ -1,11 +1,12 @@
-/** `auto` reads the process's own input and output; where a server is instrumented by name, it must not count too. */
+/** `auto` observes the process's own streams. It stops when a server on them is instrumented: each call counts once. */
 const KEY = Symbol.for("toolmeter.auto");
 
-/** Says how to stop observing standard input and output. */
+/** Sets what stops observing standard input and output. */
 export function onStandBack(stop: () => void): void {
   Reflect.set(globalThis, KEY, stop);
 }
 
+/** Stops `auto`, if it is active. */
 export function standBack(): void {
   const stop: unknown = Reflect.get(globalThis, KEY);
   if (typeof stop === "function") stop();

@@ -3,7 +3,7 @@ import { LineSplitter } from "../protocol/lines.ts";
 import { type Direction, parseMessage } from "../protocol/message.ts";
 import type { Instrumentation } from "./instrumentation.ts";
 
-/** Records a copy of the bytes between a client and a stdio server. What is no message is passed over. Never throws. */
+/** Records the calls in a copy of the bytes between a client and a stdio server. Ignores other lines. Never throws. */
 export class StdioObserver {
   readonly #instrumentation: Instrumentation;
   readonly #lines: Readonly<Record<Direction, LineSplitter>>;
@@ -14,12 +14,12 @@ export class StdioObserver {
     this.#lines = { received: this.#splitter("received"), sent: this.#splitter("sent") };
   }
 
-  /** Reads bytes, as seen from the server. */
+  /** Reads bytes. The direction is the server's. */
   observe(direction: Direction, chunk: Uint8Array): void {
     this.#instrumentation.guard(() => this.#lines[direction].push(chunk));
   }
 
-  /** Nothing comes any more; see `Conversation.closed`. */
+  /** Ends the session; see `Conversation.closed`. */
   closed(reason?: string): void {
     this.#conversation?.closed(reason);
   }
@@ -28,7 +28,7 @@ export class StdioObserver {
     return new LineSplitter((line) => {
       const message = parseMessage(line);
       if (message === undefined) return;
-      // No file is made for a program that is no server.
+      // Not earlier: a program that is no server gets no file.
       this.#conversation ??= this.#instrumentation.connect({ transport: "stdio" });
       this.#conversation.observe(direction, message);
     });

@@ -1,7 +1,7 @@
-/** Listens in on a transport, in place: the transport stays the object it is, and so do its class and fields. */
+/** Observes a transport in place: it remains the same object, with the same class and fields. */
 import type { Direction } from "../protocol/message.ts";
 
-/** What is needed of a transport: the contract of both SDKs. */
+/** The part of a transport that is used. Both SDKs share it. */
 export interface Transport {
   start(): Promise<void>;
   send(message: unknown, ...rest: unknown[]): Promise<void>;
@@ -11,7 +11,7 @@ export interface Transport {
   readonly sessionId?: string | undefined;
 }
 
-/** Hears everything and may not throw. */
+/** Receives every message. Must not throw. */
 export interface Listener {
   message(direction: Direction, message: unknown, extra: unknown): void;
   closed(): void;
@@ -23,16 +23,16 @@ export function isTapped(target: object): boolean {
   return TAPPED in target;
 }
 
-/** Marks an object so that it is instrumented once, also by another copy of this package. */
+/** Marks an object as instrumented, for all copies of this package. */
 export function markTapped(target: object): void {
   Object.defineProperty(target, TAPPED, { value: true });
 }
 
-/** Tells the listener what goes over the transport from now on. The second time it does nothing. */
+/** Calls the listener for each later message on the transport. Has no effect the second time. */
 export function tap(transport: Transport, listener: Listener): void {
   if (isTapped(transport)) return;
   markTapped(transport);
-  // Before it is sent: who sees the answer can rely on the record.
+  // Before it is sent: a client that has the answer can rely on the record.
   before(transport, "send", (message) => listener.message("sent", message, undefined));
   intercept(transport, "onmessage", (message, extra) =>
     listener.message("received", message, extra),
@@ -40,7 +40,7 @@ export function tap(transport: Transport, listener: Listener): void {
   intercept(transport, "onclose", () => listener.closed());
 }
 
-/** Whenever the method of this one object is called, `listen` is called first, with its first argument. */
+/** Calls `listen` with the first argument before each call of a method of this object. */
 export function before(target: object, name: string, listen: (first: unknown) => void): void {
   const original: unknown = Reflect.get(target, name);
   if (typeof original !== "function") return;
@@ -56,11 +56,11 @@ export function before(target: object, name: string, listen: (first: unknown) =>
 }
 
 /**
- * Whatever function is assigned to the property, `listen` hears its calls first.
+ * Calls `listen` before each call of the function that is assigned to a property.
  *
- * A protocol that is connected chains what it finds there, so a wrapped function may come back inside another;
- * and `serveStdio` overwrites it. Each function is therefore wrapped when it is assigned, and only the
- * outermost call is heard.
+ * A protocol that connects chains the function it finds, so a wrapped function may be assigned again inside another
+ * one; `serveStdio` overwrites it. So each function is wrapped when it is assigned, and only the outermost call is
+ * passed to `listen`.
  */
 function intercept(
   transport: Transport,

@@ -1,11 +1,11 @@
-/** What the things are that can be instrumented, by their shape: no SDK is imported. */
+/** Recognises targets by their shape: no SDK is imported. */
 import type { HeaderReader, Identity } from "../protocol/identity.ts";
 import { clientOf, serverOf } from "../protocol/identity.ts";
 import { isObject } from "../protocol/message.ts";
 import type { SdkGeneration } from "../protocol/target-state.ts";
 import type { Transport } from "./tap.ts";
 
-/** A server or client of either SDK below its convenience layer: what is connected to a transport. */
+/** The low-level server or client of either SDK, which is connected to a transport. */
 export interface Protocol {
   connect(transport: Transport, ...rest: unknown[]): Promise<unknown>;
   readonly transport?: unknown;
@@ -14,7 +14,7 @@ export interface Protocol {
 export type TargetKind = "McpServer" | "Server" | "Client" | "transport" | "factory";
 
 export function isFactory(target: unknown): target is (...args: unknown[]) => unknown {
-  // A class is a function too, and cannot be called like one.
+  // A class is a function too, but can only be called with `new`.
   return typeof target === "function" && !/^class\b/.test(Function.prototype.toString.call(target));
 }
 
@@ -22,7 +22,7 @@ export function isTransport(target: unknown): target is Transport {
   return has(target, "start") && has(target, "send") && has(target, "close");
 }
 
-/** The low-level server or client of a target. */
+/** Returns the low-level server or client of a target. */
 export function protocolOf(target: unknown): Protocol | undefined {
   if (isMcpServer(target)) return target.server;
   return isProtocol(target) ? target : undefined;
@@ -40,8 +40,8 @@ export function sdkOf(protocol: Protocol): SdkGeneration {
 }
 
 /**
- * How messages are carried, by what the transport's class is called and has. The names are those of the
- * record's `transport`; undefined for others.
+ * Returns the `transport` that is recorded, judged by the name and fields of the transport's class. Undefined for
+ * unknown ones.
  */
 export function transportName(transport: Transport): string | undefined {
   const name = transport.constructor.name;
@@ -51,19 +51,19 @@ export function transportName(transport: Transport): string | undefined {
   return /stdio/i.test(name) || "_stdin" in transport ? "stdio" : undefined;
 }
 
-/** Whether a transport is the one that serves this process's own standard input and output. */
+/** Whether a transport serves this process's own standard input and output. */
 export function servesStdio(transport: Transport): boolean {
   return transportName(transport) === "stdio" && !/client/i.test(transport.constructor.name);
 }
 
-/** What a protocol says of itself before any message does; both SDKs keep it under these names. */
+/** Returns the names that a protocol was created with. Both SDKs keep them in these fields. */
 export function identityOf(protocol: Protocol): Identity {
   const server: unknown = Reflect.get(protocol, "_serverInfo");
   const client: unknown = Reflect.get(protocol, "_clientInfo");
   return { ...(isObject(server) && serverOf(server)), ...(isObject(client) && clientOf(client)) };
 }
 
-/** The headers of the request that carried a message: SDK 1 hands on an object, SDK 2 the request. Never throws. */
+/** The headers of the request that carried a message. SDK 1 passes an object, SDK 2 the request. Never throws. */
 export function headersOf(extra: unknown): HeaderReader | undefined {
   try {
     return readHeaders(extra);

@@ -1,4 +1,4 @@
-/** A map of at most `limit` entries: the one that was set longest ago makes room. */
+/** A map of at most `limit` entries. To add another one, it removes the entry that was set longest ago. */
 export class BoundedMap<Key, Value> {
   readonly #limit: number;
   readonly #entries = new Map<Key, Value>();

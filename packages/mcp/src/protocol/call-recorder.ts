@@ -15,13 +15,13 @@ import { Session } from "./session.ts";
 import type { TargetState } from "./target-state.ts";
 import { ToolListing } from "./tool-listing.ts";
 
-/** What a conversation cannot read off its messages. */
+/** Facts about a conversation that its messages do not contain. */
 export interface ConversationContext {
-  /** `stdio`, `streamable_http`, `sse`, `in_memory`; undefined if nothing tells. */
+  /** `stdio`, `streamable_http`, `sse` or `in_memory`; undefined if unknown. */
   readonly transport?: string | undefined;
-  /** The transport's session id; it comes with the answer to `initialize`. */
+  /** Returns the transport's session id, which arrives with the answer to `initialize`. */
   readonly sessionId?: () => string | undefined;
-  /** Who is known before a message says it. */
+  /** The names that are known before the first message. */
   readonly identity?: Identity;
 }
 
@@ -29,9 +29,9 @@ export interface ConversationContext {
 export interface ConversationOptions {
   readonly destination: Destination;
   readonly target: TargetState;
-  /** How payloads are redacted. Undefined: none is stored. */
+  /** How payloads are redacted. Without it, none is stored. */
   readonly redaction?: Redaction | undefined;
-  /** What the host says of its server, over what the server says. */
+  /** The server's name and version from the options, which override the server's own. */
   readonly server?: Identity;
   readonly logger: Logger;
 }
@@ -52,12 +52,12 @@ export class CallRecorder {
   readonly #transport: string | undefined;
   readonly #session: Session;
   /**
-   * Whether the other side may outlive this process: then a call is recorded before it is answered. In memory both
-   * die together, and nobody has to wait: it is recorded a few milliseconds later.
+   * Whether the other side may outlive this process: then a call is recorded before it is answered. In memory both end
+   * together, so the call is recorded a few milliseconds later and nobody waits.
    */
   readonly #isDurable: boolean;
 
-  /** @param identity Who talks to whom, as far as the conversation has told. */
+  /** @param identity Returns the names that the conversation has revealed so far. */
   constructor(
     options: ConversationOptions,
     { transport, sessionId }: ConversationContext,
@@ -81,7 +81,7 @@ export class CallRecorder {
     this.#options.target.guard(work, this.#options.logger);
   }
 
-  /** Marks the start of a call: on disk before the tool runs, but for those whose client dies with it. */
+  /** Marks the start of a call. It is on disk before the tool runs, except for in-memory calls. */
   start({ direction, id: requestId, params, header }: CallRequest): Call | undefined {
     const { destination } = this.#options;
     const telemetry = destination.open();
@@ -94,7 +94,7 @@ export class CallRecorder {
     const transport = this.#transport ?? (header ? "streamable_http" : undefined);
     const identify = () =>
       this.#complete(identityOfRequest(objectAt(params, "_meta"), header, this.#identity()));
-    // A request over HTTP without a session id stands alone.
+    // A request over HTTP without a session id belongs to no session.
     const isAlone =
       direction === "received" && (header !== undefined || transport === "streamable_http");
     const sessionId = this.#session.open(telemetry, isAlone, () => ({
@@ -122,7 +122,7 @@ export class CallRecorder {
     };
     const more = () => {
       let details = {};
-      // Arguments and results may be what no JSON can hold: the outcome stands.
+      // If arguments or result cannot be written as JSON, the outcome is still recorded.
       this.guard(() => (details = this.#detailsOf(call, result)));
       return details;
     };
@@ -130,7 +130,7 @@ export class CallRecorder {
     else call.handle.end(() => ({ ...more(), ...outcome() }));
   }
 
-  /** No call follows. */
+  /** Ends the session. */
   endSession(reason: string): void {
     this.#session.end(this.#options.destination.telemetry, reason);
   }
@@ -144,7 +144,7 @@ export class CallRecorder {
     if (result?.["resultType"] === "input_required") target.asked(result, turn, handle.id);
     return {
       ...traceContext(objectAt(params, "_meta"), header),
-      // The server may have told its name with the answer.
+      // The answer may contain the server's name.
       ...this.#complete({}),
       definitionHash,
       continuedFrom,
@@ -156,12 +156,12 @@ export class CallRecorder {
     };
   }
 
-  /** What a request says of the two, completed by what is known of the server. */
+  /** Adds the known names of the server to an identity. */
   #complete(identity: Identity): Identity {
     return { ...this.#options.target.server, ...identity, ...this.#options.server };
   }
 
-  /** What of a payload may be stored: nothing, unless payloads are captured. */
+  /** Returns the payload to store; undefined unless payloads are captured. */
   #payload(value: unknown, toolName: string, kind: PayloadContext["kind"]): unknown {
     const { redaction } = this.#options;
     if (redaction === undefined || value === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { CalledTool } from "./outcome.ts";
 import { readable } from "./readable.ts";
 import { TOKEN_METHOD, sizeOfLength, sizeOfResult, sizeOfText } from "./size.ts";
 
-/** A tool call that waits for its answer. */
+/** A tool call without an answer yet. */
 export interface Call {
   readonly handle: ToolCallHandle;
   readonly toolName: string;
@@ -15,7 +15,7 @@ export interface Call {
   readonly definitionHash: string | undefined;
 }
 
-/** Characters of arguments that are read. */
+/** Maximum length of arguments that are read, in characters of JSON. */
 const MAX_ARGUMENTS = 262_144;
 
 export function toCalledTool({ toolName, params }: Call): CalledTool {
@@ -24,14 +24,14 @@ export function toCalledTool({ toolName, params }: Call): CalledTool {
   return { toolName, isMalformed: !isWhole };
 }
 
-/** Hashes and size of a call's arguments. Throws on what no JSON can hold. */
+/** Returns the hashes and the size of a call's arguments. Throws if they cannot be written as JSON. */
 export function detailsOfArguments({ params }: Call): ToolCallEnd {
   const { value, length, isWhole } = readable(params["arguments"], MAX_ARGUMENTS);
   if (value === undefined) return {};
   const json = isWhole ? JSON.stringify(value) : undefined;
   const { bytes, tokens } = json === undefined ? sizeOfLength(length) : sizeOfText(json);
   return {
-    // None for arguments that were read in part: it would be equal for different ones.
+    // Arguments that were read in part have no hash: different ones would share it.
     argumentHash: json === undefined ? undefined : hashOfValue(json),
     argumentShapeHash: hashOfShape(value),
     inputBytes: bytes,
@@ -40,7 +40,7 @@ export function detailsOfArguments({ params }: Call): ToolCallEnd {
   };
 }
 
-/** Size and content types of a call's result. Throws on what no JSON can hold. */
+/** Returns the size and the content types of a call's result. Throws if it cannot be written as JSON. */
 export function detailsOfResult(result: JsonObject): ToolCallEnd {
   const { bytes, tokens, contentTypes } = sizeOfResult(result);
   return {

@@ -31,7 +31,7 @@ import {
 import { PendingRequests } from "./pending-requests.ts";
 import type { TargetState } from "./target-state.ts";
 
-/** The requests whose answers tell something. */
+/** The requests whose answers are read. */
 const FOLLOWED: ReadonlySet<unknown> = new Set([
   "initialize",
   "server/discover",
@@ -39,14 +39,14 @@ const FOLLOWED: ReadonlySet<unknown> = new Set([
   "tools/list",
 ]);
 
-/** Requests whose call is recorded: a message that passes two taps is one call. */
+/** Requests that are recorded. A message that passes two taps is recorded once. */
 const observed = new WeakSet<object>();
 
 /**
- * Records the tool calls among the messages of one connection, with their outcome as the client saw it. Which side is
- * observed does not matter: a request that goes one way is settled by the answer that goes the other way.
+ * Records the tool calls of one connection, with the outcome that the client sees. Works on either side: a request in
+ * one direction is completed by the answer in the other direction.
  *
- * Nothing here throws: what cannot be read is counted in the target's report.
+ * Never throws. Messages that cannot be read are counted in the target's report.
  */
 export class Conversation {
   readonly #target: TargetState;
@@ -60,7 +60,7 @@ export class Conversation {
     this.#calls = new CallRecorder(options, context, () => this.#identity);
   }
 
-  /** Reads a message, or a batch of them. */
+  /** Reads a message or a batch. */
   observe(direction: Direction, message: unknown, header?: HeaderReader): void {
     this.#calls.guard(() => {
       if (Array.isArray(message)) for (const part of message) this.observe(direction, part, header);
@@ -69,8 +69,7 @@ export class Conversation {
   }
 
   /**
-   * Nothing comes any more: the session ends, and so do the calls in flight. They are `cancelled`, or `abandoned` if
-   * the reason is `server_ended`.
+   * Ends the session and the calls in flight: as `cancelled`, or as `abandoned` if the reason is `server_ended`.
    */
   closed(reason = "closed"): void {
     const outcome = reason === "server_ended" ? SERVER_ENDED : DISCONNECTED;
@@ -126,12 +125,12 @@ export class Conversation {
   #onCancelled(direction: Direction, params: JsonObject): void {
     const { requestId } = params;
     if (!isRequestId(requestId)) return;
-    // No answer follows; one that comes nevertheless is of no interest to the client.
+    // No answer follows. If one does, the client ignores it.
     const call = this.#pending.take(direction, requestId)?.call;
     if (call) this.#calls.end(call, () => outcomeOfCancellation(params));
   }
 
-  /** Servers name themselves once in 2025, and in the `_meta` of each result in 2026. */
+  /** A server sends its name once in MCP 2025, and in the `_meta` of each result in MCP 2026. */
   #learnServer(method: string, result: JsonObject): void {
     const isInitialized = method === "initialize";
     if (!isInitialized && this.#target.server.serverName !== undefined) return;

@@ -4,20 +4,20 @@ import { type JsonObject, shortTextAt } from "./message.ts";
 import { readable } from "./readable.ts";
 import { TOKEN_METHOD, sizeOfLength, sizeOfText } from "./size.ts";
 
-/** The parts of a tool that a model works from: an edit of one of them makes another definition. */
+/** The parts of a tool that a model reads. A change to one of them makes another definition. */
 const PARTS = ["name", "description", "inputSchema", "outputSchema"] as const;
 
-/** Listings repeat the same tools: each text is hashed once. */
+/** Listings repeat the same tools, so each text is hashed once. */
 const known = new Map<string, ToolDefinition>();
 const MAX_KNOWN = 1_000;
 const MAX_KNOWN_LENGTH = 65_536;
 
-/** Characters that are read of one definition. */
+/** Maximum length of a definition that is read, in characters of JSON. */
 const MAX_LENGTH = 262_144;
 
 /**
- * The definition of a tool as `tools/list` has it; undefined if it has no name. Of more than 262,144 characters or
- * 16,384 values it is the beginning, and `bytes` a lower bound.
+ * Returns the definition of a tool in the answer to `tools/list`; undefined if the tool has no name. A definition of
+ * more than 262,144 characters or 16,384 values is cut, and its `bytes` are then a lower bound.
  */
 export function definitionOf(tool: JsonObject): ToolDefinition | undefined {
   const toolName = shortTextAt(tool, "name");

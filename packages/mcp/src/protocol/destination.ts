@@ -1,11 +1,11 @@
 import type { TelemetryService } from "@toolmeter/core";
 
-/** Where the records of conversations go. */
+/** Where conversations are recorded. */
 export interface Destination {
-  /** The service to record into, opened if need be; undefined while recording is off or the file cannot be ours. */
+  /** Returns the service, opened if necessary; undefined while recording is off or the file cannot be opened. */
   open(): TelemetryService | undefined;
-  /** The service that is open; undefined if none is. */
+  /** The open service; undefined if none is open. */
   readonly telemetry: TelemetryService | undefined;
-  /** Counts a call that started while there was no service. */
+  /** Counts a call that started without a service. */
   missed(): void;
 }

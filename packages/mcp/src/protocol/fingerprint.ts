@@ -1,23 +1,23 @@
-/** What tells arguments and definitions apart without keeping what they say. */
+/** Hashes that compare arguments and definitions without storing them. */
 import { isObject } from "./message.ts";
 
-/** Lives as long as the process and is nowhere else: no hash can be tried against guesses afterwards. */
+/** Exists only in this process, so that later nobody can find arguments by hashing guesses. */
 const KEY = crypto.getRandomValues(new Uint8Array(32)).toHex();
 
-/** Parts of a value that are looked at: a shape tells calls apart, it is no copy. */
+/** Limits of a shape: it distinguishes calls and is no copy. */
 const MAX_PARTS = 1_000;
 const MAX_DEPTH = 32;
 
-/** The hash of a shape is asked for at every call, and there are few. */
+/** Every call needs the hash of a shape, and there are few shapes. */
 const shapeHashes = new Map<string, string>();
 const MAX_SHAPES = 1_000;
 
-/** Equal for equal JSON texts, in this process alone. */
+/** Returns a hash that is equal for equal JSON texts, in this process only. */
 export function hashOfValue(json: string): string {
   return sha256(KEY + json, 16);
 }
 
-/** Equal for values of the same keys and types, whatever the order of the keys. */
+/** Returns a hash that is equal for values with the same keys and types, in any order of keys. */
 export function hashOfShape(value: unknown): string {
   const shape = shapeOf(value);
   const known = shapeHashes.get(shape);
@@ -27,14 +27,14 @@ export function hashOfShape(value: unknown): string {
   return hash;
 }
 
-/** Equal for equal values, whatever the order of their keys; the same on every machine. */
+/** Returns a hash that is equal for equal values, in any order of keys and on every machine. */
 export function hashOfContent(value: unknown): string {
   return sha256(JSON.stringify(sorted(value)), 32);
 }
 
 /**
- * The keys and types of a value: `{limit:number,tags:[string]}`. Of a list, the shapes that occur in it. What
- * lies beyond 1,000 parts or 32 levels is `…`.
+ * Returns the keys and types of a value: `{limit:number,tags:[string]}`. For a list, the distinct shapes in it. Parts
+ * beyond 1,000 parts or 32 levels become `…`.
  */
 export function shapeOf(value: unknown): string {
   let parts = 0;

@@ -1,7 +1,7 @@
 import type { JsonObject } from "./message.ts";
 import { objectAt, shortTextAt, textAt } from "./message.ts";
 
-/** Who talks to whom, as far as is known. */
+/** The known names and versions of client and server. */
 export interface Identity {
   readonly clientName?: string | undefined;
   readonly clientVersion?: string | undefined;
@@ -10,10 +10,10 @@ export interface Identity {
   readonly protocolVersion?: string | undefined;
 }
 
-/** One header of the HTTP request that carried a message, by its lower-case name. */
+/** Returns a header of the HTTP request that carried a message, by its lower-case name. */
 export type HeaderReader = (name: string) => string | undefined;
 
-/** What the `initialize` request says. */
+/** The identity in an `initialize` request. */
 export function identityOfInitialize(params: JsonObject): Identity {
   return withoutUnknown({
     ...clientOf(objectAt(params, "clientInfo")),
@@ -21,7 +21,7 @@ export function identityOfInitialize(params: JsonObject): Identity {
   });
 }
 
-/** What the answer to `initialize` says. */
+/** The identity in the answer to `initialize`. */
 export function identityOfInitialized(result: JsonObject): Identity {
   return withoutUnknown({
     ...serverOf(result["serverInfo"]),
@@ -29,15 +29,15 @@ export function identityOfInitialized(result: JsonObject): Identity {
   });
 }
 
-/** What the `_meta` of any result says (MCP 2026-07-28). */
+/** The identity in the `_meta` of any result (MCP 2026-07-28). */
 export function identityOfResult(result: JsonObject): Identity {
   const info = objectAt(objectAt(result, "_meta"), "io.modelcontextprotocol/serverInfo");
   return withoutUnknown(serverOf(info));
 }
 
 /**
- * Who makes a request: what its `_meta` says (MCP 2026-07-28), then its header, then `initialize`, then its
- * `User-Agent`, which may name no more than the client's HTTP library.
+ * The identity of the client of a request: from its `_meta` (MCP 2026-07-28), else its header, else `initialize`, else
+ * its `User-Agent`, which may name only the client's HTTP library.
  */
 export function identityOfRequest(
   meta: JsonObject,
@@ -85,7 +85,7 @@ function userAgent(header: HeaderReader | undefined): Identity {
   return { clientName, clientVersion };
 }
 
-/** So that laying one over another hides nothing that is known. */
+/** Drops unknown fields, so that merging two identities overwrites no known field. */
 function withoutUnknown(identity: Identity): Identity {
   return Object.fromEntries(Object.entries(identity).filter(([, value]) => value));
 }

@@ -1,9 +1,9 @@
 const NEWLINE = 0x0a;
 
-/** A line that grows longer than this, in bytes, is no message: it is skipped. */
+/** Maximum length of a line, in bytes. Longer lines are skipped. */
 const MAX_LINE_BYTES = 64 * 1_048_576;
 
-/** Puts the chunks of a byte stream together into lines. Splits on bytes, so no character is cut. */
+/** Splits a byte stream into lines. Skips empty ones. Never cuts a character. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
   #parts: Uint8Array[] = [];
@@ -24,7 +24,7 @@ export class LineSplitter {
       this.#keep(chunk.subarray(start, end));
       this.#endLine();
     }
-    // A copy, which `slice` of a Buffer is not: whoever made the chunk may use its memory again.
+    // A copy, because the owner of the chunk may reuse its memory. `slice` of a Buffer does not copy.
     if (start < chunk.length) this.#keep(new Uint8Array(chunk.subarray(start)));
   }
 

@@ -1,37 +1,37 @@
 import { beginningOf } from "@toolmeter/core/beginning";
 
-/** JSON-RPC messages as they come: of unknown shape until looked at. */
+/** A part of a JSON-RPC message, whose shape is not known yet. */
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** `received` and `sent` are seen from the side that is observed. */
+/** The direction of a message, as seen by the observed side. */
 export type Direction = "received" | "sent";
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object of that name, or one without properties. */
+/** Returns the object under a key, or an empty object. */
 export function objectAt(parent: unknown, key: string): JsonObject {
   const value = isObject(parent) ? parent[key] : undefined;
   return isObject(value) ? value : {};
 }
 
-/** The text of that name, if it says anything. */
+/** Returns the text under a key, unless it is empty. */
 export function textAt(parent: unknown, key: string): string | undefined {
   const value = isObject(parent) ? parent[key] : undefined;
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Longest beginning of a text that is looked at, in characters; the core stores no longer name or message. */
+/** Length to which texts are cut, in characters. The core stores no longer names or messages. */
 const MAX_TEXT = 4_096;
 
-/** The same, of a long text its beginning. */
+/** As `textAt`, cut to 4,096 characters. */
 export function shortTextAt(parent: unknown, key: string): string | undefined {
   const text = textAt(parent, key);
   return text === undefined ? undefined : beginningOf(text, MAX_TEXT);
 }
 
-/** A key for a map: a long text's beginning and length, because the map would read all of it. */
+/** Returns a key for a map. A long text becomes its beginning and length, because a map reads the whole key. */
 export function keyOfText(text: string): string {
   return text.length <= MAX_TEXT ? text : `${beginningOf(text, MAX_TEXT)}…${text.length}`;
 }
@@ -45,7 +45,7 @@ export function isRequestId(value: unknown): value is RequestId {
 
 const BYTE_ORDER_MARK = "\uFEFF";
 
-/** The JSON-RPC message of a text; undefined if it is none: servers print other things too. */
+/** Returns the JSON-RPC message in a line; undefined for any other line, because servers also print other text. */
 export function parseMessage(text: string): unknown {
   if (!text.includes('"jsonrpc"')) return undefined;
   try {

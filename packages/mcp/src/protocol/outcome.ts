@@ -1,7 +1,7 @@
 import type { ToolCallStatus } from "@toolmeter/core";
 import { type JsonObject, isObject, objectAt, shortTextAt, textAt } from "./message.ts";
 
-/** How a call ended, in the core's words. */
+/** How a call ended, in the terms of the core. */
 export interface Outcome {
   readonly status: ToolCallStatus;
   readonly errorType?: string;
@@ -17,14 +17,14 @@ export type RejectionReason =
   | "malformed_request"
   | "method_not_found";
 
-/** What of a request decides how its answer is read. */
+/** The parts of a request that determine how its answer is read. */
 export interface CalledTool {
   readonly toolName: string;
-  /** Whether the request was none: no name, or arguments that are no object. */
+  /** Whether the request has no name, or arguments that are not an object. */
   readonly isMalformed: boolean;
 }
 
-/** JSON-RPC 2.0 §5.1, and what MCP 2026-07-28 adds. */
+/** JSON-RPC 2.0 §5.1, and the additions of MCP 2026-07-28. */
 const REJECTIONS: ReadonlyMap<number, RejectionReason> = new Map([
   [-32_700, "malformed_request"],
   [-32_600, "malformed_request"],
@@ -44,7 +44,7 @@ export function outcomeOfResult(result: JsonObject, tool: CalledTool): Outcome {
   const known = { ...(code !== undefined && { errorCode: code }), errorMessage: message };
   const reason = tool.isMalformed ? "malformed_request" : rejectionInWords(message, tool.toolName);
   if (reason) return { status: "rejected", errorType: reason, ...known };
-  // OpenTelemetry's value of `error.type` for a result with `isError`.
+  // OpenTelemetry's `error.type` for a result with `isError`.
   return { status: "error", errorType: "tool_error", ...known };
 }
 
@@ -60,17 +60,17 @@ export function outcomeOfError(error: JsonObject, tool: CalledTool): Outcome {
   return { status: "error", errorType: String(code ?? "_OTHER"), ...known };
 }
 
-/** The client withdrew the call. The SDKs' clients say so too when their time limit passes. */
+/** The client cancelled the call. The clients of the SDKs also send this when their time limit passes. */
 export function outcomeOfCancellation(params: JsonObject): Outcome {
   const reason = shortTextAt(params, "reason");
   const status = /time(?:d[\s_-]?|[\s_-])?out/i.test(reason ?? "") ? "timeout" : "cancelled";
   return { status, ...(reason && { errorMessage: reason }) };
 }
 
-/** The connection ended first: a stop by the user and a lost network cannot be told apart. */
+/** The connection ended first. A stop by the user and a lost network look the same. */
 export const DISCONNECTED: Outcome = { status: "cancelled", errorType: "disconnected" };
 
-/** The server ended first, while its client was still there. */
+/** The server ended first, while its client was connected. */
 export const SERVER_ENDED: Outcome = { status: "abandoned", errorType: "server_ended" };
 
 function rejection(
@@ -78,7 +78,7 @@ function rejection(
   message: string,
   toolName: string,
 ): RejectionReason | undefined {
-  // The tool ran, and its result was refused: the SDKs give this the code of invalid parameters.
+  // The tool ran, and its result was refused. The SDKs use the code of invalid parameters for this.
   if (/^(?:Output validation error|Invalid structured content|Invalid result)\b/i.test(message))
     return undefined;
   return (
@@ -87,15 +87,15 @@ function rejection(
 }
 
 /**
- * What SDKs say of a call that they did not pass on. A result has no code for it, so the words must match
- * from the beginning: a tool may fail with others.
+ * Recognises the messages with which SDKs reject a call before the tool runs. A result carries no code, so the message
+ * must match from its start: a tool's own error may contain the same words.
  */
 function rejectionInWords(message: string, toolName: string): RejectionReason | undefined {
   // TypeScript SDK 1 and 2; FastMCP and the Python SDK.
   if (message === `Tool ${toolName} not found` || message === `Unknown tool: ${toolName}`)
     return "unknown_tool";
   if (message === `Tool ${toolName} disabled`) return "disabled_tool";
-  // SDK 1, of a tool that runs as a task alone.
+  // SDK 1, for a tool that runs only as a task.
   if (message.startsWith(`Tool ${toolName} requires task augmentation`)) return "method_not_found";
   const isInvalid =
     message.startsWith("Input validation error: ") ||
@@ -104,7 +104,7 @@ function rejectionInWords(message: string, toolName: string): RejectionReason | 
   return isInvalid ? "invalid_arguments" : undefined;
 }
 
-/** The error of SDK 1 begins every message with its code. */
+/** SDK 1 puts the code before the message of each error. */
 function withoutPrefix(text: string): { readonly code?: number; readonly message: string } {
   const [prefix, code] = /^MCP error (-?\d{1,9}): /.exec(text) ?? [];
   return prefix && code
@@ -112,7 +112,7 @@ function withoutPrefix(text: string): { readonly code?: number; readonly message
     : { message: text };
 }
 
-/** Blocks of a result that are searched for its message. */
+/** Maximum number of blocks of a result that are searched for its message. */
 const MAX_BLOCKS = 1_000;
 
 function firstText(result: JsonObject): string {

@@ -1,35 +1,37 @@
 import { isObject } from "./message.ts";
 import { readable } from "./readable.ts";
 
-/** What a payload is, for those who redact it. */
+/** Describes a payload to the function that redacts it. */
 export interface PayloadContext {
   readonly toolName: string;
   readonly kind: "arguments" | "result";
 }
 
 export interface Redaction {
-  /** Keys whose values are masked, wherever they occur; whole names, case, `-` and `_` ignored. */
+  /** Keys whose values are masked, at any depth. Whole names; case, `-` and `_` are ignored. */
   readonly keys?: readonly string[];
-  /** Gets a copy, already masked, of at most 16,384 values, and returns what may be stored. If it throws, nothing is. */
+  /**
+   * Receives a masked copy of at most 16,384 values and returns the value to store. If it throws, nothing is stored.
+   */
   readonly redact?: (payload: unknown, context: PayloadContext) => unknown;
 }
 
-/** What a masked value becomes. */
+/** Replaces a masked value. */
 export const MASK = "[redacted]";
 
-/** Parts of key names that tell of a secret: `dbPassword`, `x-api-key`, `refresh_token`. */
+/** Parts of key names that indicate a secret: `dbPassword`, `x-api-key`, `refresh_token`. */
 const SECRET =
   /password|passwd|passphrase|secret|token|apikey|accesskey|privatekey|signingkey|encryptionkey|authorization|credential|cookie|sessionid|^auth$|^pwd$|^pin$|^otp$|^cvv$|^cvc$|^ssn$|^jwt$|bearer/;
 
-/** Names that look like one and are none: counts of tokens, cursors. */
+/** Names that match but hold no secret: counts of tokens, cursors. */
 const HARMLESS = /^(?:\w*tokens|token(?:count|limit)|(?:next)?pagetoken|progresstoken)$/;
 
-/** Deeper values are not stored: they are masked whole. */
+/** Maximum depth of stored values. Deeper values are masked. */
 const MAX_DEPTH = 100;
 
 /**
- * A copy of a payload that may be stored; undefined if none may. Of a payload of more than 16,384 values it is
- * `{"$truncated": <the first of them>, "length": <characters of its JSON, at least>}`. Never throws.
+ * Returns the copy of a payload to store; undefined if none may be stored. A payload of more than 16,384 values becomes
+ * `{"$truncated": <the first values>, "length": <minimum length of its JSON>}`. Never throws.
  */
 export function redacted(payload: unknown, context: PayloadContext, redaction: Redaction): unknown {
   try {
@@ -51,7 +53,7 @@ function mask(value: unknown, keys: ReadonlySet<string>, depth: number): unknown
   return Object.fromEntries(
     Object.entries(value).map(([key, part]) => {
       if (isSecret(key, keys)) return [key, MASK];
-      // Base64 says nothing to a reader, and is what makes payloads large.
+      // Base64 is of no use to a reader, and makes payloads large.
       if (isBinary && (key === "data" || key === "blob") && typeof part === "string")
         return [key, `[base64, ${part.length} characters]`];
       return [key, mask(part, keys, depth + 1)];
@@ -59,7 +61,7 @@ function mask(value: unknown, keys: ReadonlySet<string>, depth: number): unknown
   );
 }
 
-/** A name that is longer is cut before it is searched. */
+/** Longer names are cut before they are compared. */
 const MAX_KEY_LENGTH = 256;
 
 function isSecret(key: string, keys: ReadonlySet<string>): boolean {

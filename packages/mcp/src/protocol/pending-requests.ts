@@ -4,14 +4,14 @@ import { type Direction, type RequestId, keyOfText } from "./message.ts";
 /** A request without an answer yet. */
 export interface PendingRequest {
   readonly method: string;
-  /** The call that it began, if it is one that is recorded. */
+  /** The recorded call that it started, if any. */
   readonly call?: Call | undefined;
 }
 
-/** Requests that are followed at once at most: a peer that never answers must not fill memory. */
+/** Maximum number of pending requests, so that a peer that never answers cannot fill memory. */
 const MAX_PENDING = 10_000;
 
-/** The requests of a conversation that wait for their answers, by direction and id: ids restart with each side. */
+/** The requests without an answer yet, by direction and id, because both sides use the same ids. */
 export class PendingRequests {
   readonly #requests = new Map<string, PendingRequest>();
 
@@ -19,7 +19,7 @@ export class PendingRequests {
     return this.#requests.size >= MAX_PENDING;
   }
 
-  /** Adds a request. Returns the one of the same id that it replaces: nobody waits for that one any more. */
+  /** Adds a request. Returns the one with the same id that it replaces, which will get no answer. */
   add(direction: Direction, id: RequestId, request: PendingRequest): PendingRequest | undefined {
     const key = keyOf(direction, id);
     const replaced = this.#requests.get(key);
@@ -27,7 +27,7 @@ export class PendingRequests {
     return replaced;
   }
 
-  /** Takes out the request that was sent in this direction. */
+  /** Removes and returns the request that was sent in this direction. */
   take(direction: Direction, id: RequestId): PendingRequest | undefined {
     const key = keyOf(direction, id);
     const request = this.#requests.get(key);
@@ -42,7 +42,7 @@ export class PendingRequests {
   }
 }
 
-/** When two ids are the same: `0` is not `"0"`. */
+/** Ids of different types differ: `0` is not `"0"`. */
 function keyOf(direction: Direction, id: RequestId): string {
   return `${direction} ${typeof id} ${typeof id === "string" ? keyOfText(id) : id}`;
 }

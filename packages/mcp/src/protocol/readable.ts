@@ -1,11 +1,11 @@
 import { type BoundedCopy, boundedCopy } from "@toolmeter/core/bounded-copy";
 
-/** Values read at most of arguments, a result or a definition. */
+/** Maximum number of values that are read from arguments, a result or a definition. */
 const MAX_NODES = 16_384;
 
 /**
- * Arguments or a result as plain data, of which at most 16,384 values are read. Texts are not copied. Throws on what no
- * JSON can hold.
+ * Returns a value as plain data, cut after 16,384 values. Texts are not copied. Throws if the value cannot be written
+ * as JSON.
  */
 export function readable(value: unknown, characters = Number.POSITIVE_INFINITY): BoundedCopy {
   return boundedCopy(value, { nodes: MAX_NODES, characters });

@@ -1,22 +1,22 @@
 import type { SessionDetails, TelemetryService } from "@toolmeter/core";
 
-/** The session that the calls of one conversation belong to: what the transport calls one, else the conversation. */
+/** The session of a conversation's calls: the transport's session if it has one, else the conversation. */
 export class Session {
-  /** The name of the conversation, for calls without a session of the transport's. */
+  /** The id of the conversation, for calls without a session of the transport. */
   readonly conversationId = Bun.randomUUIDv7();
   readonly #transportsId: (() => string | undefined) | undefined;
   #id: string | undefined;
-  /** Where it is open. A service that was shut down has ended it. */
+  /** The service in which the session is open. A shutdown of the service ends it. */
   #telemetry: TelemetryService | undefined;
 
-  /** @param transportsId The transport's session id, once it has one. */
+  /** @param transportsId Returns the session id of the transport, once it has one. */
   constructor(transportsId: (() => string | undefined) | undefined) {
     this.#transportsId = transportsId;
   }
 
   /**
-   * The session's id for a call, opened by the first one.
-   * @param isAlone Whether the call has no session unless the transport has one.
+   * Returns the session id for a call, and opens the session for the first one.
+   * @param isAlone Whether a call without a session of the transport has none at all.
    */
   open(
     telemetry: TelemetryService,

@@ -4,8 +4,8 @@ import { type JsonObject, isObject } from "./message.ts";
 import { readable } from "./readable.ts";
 
 /**
- * The estimate: a quarter of the characters that a model reads. Exact counts need the model's own
- * vocabulary, which a server does not know.
+ * How tokens are estimated: a quarter of the characters that a model reads. Exact counts need the model's vocabulary,
+ * which a server does not know.
  */
 export const TOKEN_METHOD = "characters/4";
 
@@ -18,13 +18,13 @@ export interface ResultSize extends Size {
   readonly contentTypes?: Partial<Record<ContentType, number>>;
 }
 
-/** A longer text is not serialised to be counted: 100 kB take 0.15 ms. */
+/** Longer texts are not serialised to be counted: 100 kB take 0.15 ms. */
 const LONG_TEXT = 4_096;
 
-/** Work for texts, in characters of long ones: beyond it a character counts as a byte. */
+/** Limit of the work per result, in characters of long texts. Beyond it a character counts as a byte. */
 const MAX_CHARACTERS = 4_194_304;
 
-/** To serialise a character takes as long as to count the bytes of so many. */
+/** Serialising one character takes as long as counting the bytes of this many. */
 const SERIALISING = 16;
 
 /** ASCII that JSON does not escape. */
@@ -34,23 +34,23 @@ function tokensOf(characters: number): number {
   return Math.ceil(characters / 4);
 }
 
-/** Of a JSON text: its bytes in UTF-8. */
+/** Returns the size of a JSON text: its bytes in UTF-8. */
 export function sizeOfText(json: string): Size {
   return { bytes: Buffer.byteLength(json), tokens: tokensOf(json.length) };
 }
 
-/** Of a text or a value that was not read to its end: at least its characters, each as a byte. */
+/** Returns the minimum size of a value that was read in part: each character counts as a byte. */
 export function sizeOfLength(characters: number): Size {
   return { bytes: characters, tokens: tokensOf(characters) };
 }
 
 /**
- * Of a tool's result: the bytes of its JSON in UTF-8, without the escapes in texts above 4,096 characters,
- * and the estimated tokens of what a model reads of it: its texts, or, without any, the structured content.
- * Images, audio and other base64 are counted by their type, never as text.
+ * Returns the size of a tool's result: the bytes of its JSON in UTF-8, without the escapes in texts above 4,096
+ * characters, and the estimated tokens that a model reads: the texts or, without any, the structured content. Images,
+ * audio and other base64 are counted by type, never as text.
  *
- * Of a result of more than 16,384 values only these are counted. After 4 M characters (262,144 in short texts with
- * escapes or beyond ASCII) a character counts as a byte.
+ * Only the first 16,384 values are counted. After 4 M characters (262,144 in short texts with escapes or beyond ASCII)
+ * a character counts as a byte.
  */
 export function sizeOfResult(result: unknown): ResultSize {
   const { value } = readable(result);
@@ -118,7 +118,7 @@ function contentType({ type }: JsonObject): ContentType {
   return CONTENT_TYPES.find((known) => known === type) ?? "other";
 }
 
-/** What a model reads of a block. */
+/** Returns the text of a block that a model reads. */
 function textOf(block: JsonObject): string {
   if (typeof block["text"] === "string") return block["text"];
   const resource = block["resource"];

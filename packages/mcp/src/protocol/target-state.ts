@@ -13,19 +13,19 @@ import { type JsonObject, keyOfText, textAt } from "./message.ts";
 /** The major version of the SDK: 1 is `@modelcontextprotocol/sdk`. */
 export type SdkGeneration = 1 | 2;
 
-/** Entries kept for later requests, at most. */
+/** Maximum number of entries kept for later requests. */
 const MAX_REMEMBERED = 1_000;
 
-/** A definition that a stateless server lists again and again is recorded once in this time, in milliseconds. */
+/** Interval at which a definition that is listed repeatedly is recorded, in milliseconds. */
 const SEEN_AGAIN_MS = 60_000;
 
-/** What the conversations of one instrumented target share: one server is behind them all. */
+/** The state that all conversations of a target share. */
 export class TargetState {
-  /** The latest definition per tool, by its hash. */
+  /** The hash of the latest definition of each tool. */
   readonly #definitions = new BoundedMap<string, string>(MAX_REMEMBERED);
-  /** When each definition was recorded last. */
+  /** When each definition was last recorded. */
   readonly #recordedAt = new BoundedMap<string, number>(MAX_REMEMBERED);
-  /** The calls that were answered by a question, by what their continuation will say. */
+  /** The ids of calls that were answered by a question, by a key that the continuation contains. */
   readonly #questions = new BoundedMap<string, string>(MAX_REMEMBERED);
   readonly #calls = new Map<ToolCallStatus, number>();
   readonly #transports = new Set<string>();
@@ -34,7 +34,7 @@ export class TargetState {
   #server: Identity = {};
   #failures = 0;
 
-  /** Counts a conversation. Returns whether it is the first over this kind of transport. */
+  /** Counts a conversation. Returns whether it is the first one over this kind of transport. */
   connected(transport: string, sdk: SdkGeneration | undefined): boolean {
     this.#conversations += 1;
     this.#sdk = sdk ?? this.#sdk;
@@ -54,7 +54,7 @@ export class TargetState {
     return this.#sdk;
   }
 
-  /** How many tools were listed. */
+  /** Number of tools that were listed. */
   get tools(): number {
     return this.#definitions.size;
   }
@@ -64,12 +64,12 @@ export class TargetState {
     return this.#failures;
   }
 
-  /** The calls that ended, per status. */
+  /** Ended calls by status. */
   get calls(): Partial<Record<ToolCallStatus, number>> {
     return Object.fromEntries(this.#calls);
   }
 
-  /** Runs work of ours inside the host's code: an error is counted, and the first one is logged. Never throws. */
+  /** Runs our work inside the host's code. Errors are counted, and the first one is logged. Never throws. */
   guard(work: () => void, logger: Logger): void {
     try {
       work();
@@ -77,7 +77,7 @@ export class TargetState {
       this.#failures += 1;
       if (this.#failures > 1) return;
       logger.warn(
-        `A message could not be recorded (${errorMessage(error)}). The tool is not affected; further ones are counted.`,
+        `A message could not be recorded (${errorMessage(error)}). The tool is not affected. Later ones are only counted.`,
       );
     }
   }
@@ -86,7 +86,7 @@ export class TargetState {
     this.#calls.set(status, (this.#calls.get(status) ?? 0) + 1);
   }
 
-  /** The server by its own name, once it has told it. */
+  /** The server's own name and version, once known. */
   get server(): Identity {
     return this.#server;
   }
@@ -112,17 +112,17 @@ export class TargetState {
     return definitions;
   }
 
-  /** The hash of the definition of a tool as any conversation listed it last. */
+  /** Returns the hash of a tool's definition, as last listed in any conversation. */
   definitionOf(toolName: string): string | undefined {
     return this.#definitions.get(toolName);
   }
 
-  /** A call was answered by a question (MCP 2026-07-28, `input_required`); `turn` tells it from others. */
+  /** Notes a call that was answered by a question (MCP 2026-07-28, `input_required`). `turn` identifies it. */
   asked(question: JsonObject, turn: string, callId: string): void {
     this.#questions.set(keyOfText(textAt(question, "requestState") ?? turn), callId);
   }
 
-  /** The id of the call whose question a request answers: by its state, which may come over another connection. */
+  /** Returns the id of the call whose question a request answers. Its state may arrive on another connection. */
   continuedFrom(params: JsonObject, turn: string): string | undefined {
     const state = textAt(params, "requestState");
     if (state === undefined && params["inputResponses"] === undefined) return undefined;

@@ -2,23 +2,23 @@ import type { TelemetryService } from "@toolmeter/core";
 import { type JsonObject, isObject } from "./message.ts";
 import type { TargetState } from "./target-state.ts";
 
-/** Tools of one listing that are read. */
+/** Maximum number of tools that are read from a listing. */
 const MAX_TOOLS = 1_000;
 
-/** Characters of definitions that are read before the event loop has its turn. */
+/** Bytes of definitions after which the event loop gets a turn. */
 const MAX_LISTED = 262_144;
 
 export interface ToolListingOptions {
   readonly target: TargetState;
-  /** Where definitions are recorded. */
+  /** Opens the service that definitions are recorded into. */
   readonly open: () => TelemetryService | undefined;
-  /** Told the hashes of the definitions that were read. */
+  /** Receives the hashes of the definitions that were read. */
   readonly learned: (telemetry: TelemetryService | undefined, hashes: readonly string[]) => void;
-  /** Runs the work that is done later. */
+  /** Runs deferred work. */
   readonly guard: (work: () => void) => void;
 }
 
-/** The tools of one conversation, as it listed them last. */
+/** The tools of a conversation, as the server last listed them. */
 export class ToolListing {
   readonly #options: ToolListingOptions;
   /** The hash of the definition of each tool. */
@@ -28,7 +28,7 @@ export class ToolListing {
     this.#options = options;
   }
 
-  /** The hash of a tool's definition: as listed here, else as listed to any other client of the target. */
+  /** Returns the hash of a tool's definition, as listed in this conversation, else in any other one of the target. */
   hashOf(toolName: string): string | undefined {
     return this.#hashes.get(toolName) ?? this.#options.target.definitionOf(toolName);
   }
@@ -43,7 +43,7 @@ export class ToolListing {
     this.#learn(tools.filter(isObject));
   }
 
-  /** Reads a part of a long listing now, and the rest when others had their turn. */
+  /** Reads a part of a long listing now, and the rest after a turn of the event loop. */
   #learn(tools: readonly JsonObject[]): void {
     const { target, open, learned, guard } = this.#options;
     const telemetry = open();

@@ -12,7 +12,7 @@ test("errors of ours are counted, and the first is logged", () => {
     }, logger);
   expect(target.failures).toBe(3);
   expect(warnings).toEqual([
-    "A message could not be recorded (a bug). The tool is not affected; further ones are counted.",
+    "A message could not be recorded (a bug). The tool is not affected. Later ones are only counted.",
   ]);
 });
 
