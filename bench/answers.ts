@@ -1,10 +1,10 @@
 /**
- * What answers cost on large files: the default report against the `sqlite3` shell's bare count, whole process against
- * whole process; time and peak memory of every command; and how long `toolmeter` takes to start.
+ * Measures answers on large files: the default report against a count in the `sqlite3` shell, whole process against whole
+ * process; time and peak memory of every command; and how long `toolmeter` takes to start.
  *
  *   bun bench/answers.ts [calls=1000000 10000000 …]
  *
- * Makes the files beside the system's temporary ones, and keeps them for the next run. Needs `sqlite3` (Debian has it).
+ * Creates the files in the temporary directory and keeps them for the next run. Needs `sqlite3`, a Debian package.
  */
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,7 +41,7 @@ async function run(command: readonly string[], db = ""): Promise<Run> {
   return { ms, peakMb: (child.resourceUsage()?.maxRSS ?? 0) / 1e6 };
 }
 
-/** Runs commands in turns, so that the machine's mood meets all. */
+/** Runs commands in turns, so that noise affects all of them equally. */
 async function inTurns(
   commands: Record<string, readonly string[]>,
   db: string,
@@ -126,7 +126,7 @@ async function answers(calls: number): Promise<void> {
       "--quiet",
     ]);
   }
-  // The file is as old as its last call: time is counted from there.
+  // Times count back from the last call, because the file may be old.
   const count = `select max(started_at_ms) from tool_calls`;
   const last = Number(
     await new Response(Bun.spawn(["sqlite3", db, count], { stdout: "pipe" }).stdout).text(),

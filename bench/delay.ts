@@ -36,8 +36,8 @@ const LOADS: readonly Load[] = [
 ];
 
 /**
- * How late the event loop of a host is, with and without telemetry, in turns: milliseconds that a timer of
- * one millisecond fires too late. Of several processes, the worst.
+ * Measures how late the event loop of a host is, with and without telemetry, in turns: the delay of a timer of one
+ * millisecond, in milliseconds. With several processes, the worst of them.
  */
 export async function delay(): Promise<void> {
   for (const load of LOADS) {

@@ -8,9 +8,9 @@ const WARM_UP = 5_000;
 const ROUNDS = 15;
 
 /**
- * Records a second that reach the file: `recordToolCall` with validation and journal, turns of the event
- * loop and `flush()`, as a share of raw `bun:sqlite` that writes finished rows into the same table in the
- * calling thread, 50 a transaction. Ours shares a transaction among up to twenty full batches when so many wait.
+ * Measures records per second that reach the file: `recordToolCall` with validation and journal, turns of the event
+ * loop and `flush()`. The baseline is raw `bun:sqlite`, which inserts finished rows into the same table in the calling
+ * thread, 50 per transaction. Toolmeter writes up to 20 waiting batches in one transaction.
  */
 export async function flush(): Promise<void> {
   const ratios: number[] = [];
@@ -28,7 +28,7 @@ export async function flush(): Promise<void> {
 
 async function oursSeconds(db: AnalyticsDb): Promise<number> {
   await using telemetry = new TelemetryService(db, { maxQueueSize: RECORDS });
-  // The worker has started, and both threads have compiled what they run: as it is for the life of a server.
+  // Warm-up: the worker has started, and both threads have compiled their code, as in a running server.
   for (let i = 0; i < WARM_UP; i++) telemetry.recordToolCall(call(i));
   await telemetry.flush();
   const calls = Array.from({ length: RECORDS }, (_, i) => call(WARM_UP + i));
@@ -45,7 +45,7 @@ async function oursSeconds(db: AnalyticsDb): Promise<number> {
   return (flushedAt - startedAt) / 1e9;
 }
 
-/** The least that anyone must do: bind the rows' values and insert them, 50 a transaction. */
+/** The baseline: bind the values of each row and insert it, 50 rows per transaction. */
 function rawSeconds(db: AnalyticsDb): number {
   const { sequence: _sequence, ...columns } = getTableColumns(toolCalls);
   const names = Object.values(columns).map(({ name }) => name);

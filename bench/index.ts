@@ -1,9 +1,9 @@
 /**
- * What recording costs, against raw `bun:sqlite` in the same run.
+ * Measures the cost of recording, against raw `bun:sqlite` in the same run.
  *
  *   bun run bench [record] [flush] [session] [delay] [memory] [start] [values]
  *
- * All parts without a name. Machines are noisy: read the ratios, and the percentiles beside them.
+ * Without a name, runs all parts. Machines are noisy: compare the ratios, and look at the percentiles.
  */
 import { delay } from "./delay.ts";
 import { flush } from "./flush.ts";

@@ -1,12 +1,11 @@
 /**
- * What each index of `tool_calls` costs a write and gains a read.
+ * Measures how much each index of `tool_calls` slows a write and speeds up reads.
  *
  *   bun bench/indexes.ts [rows=1000000] [candidate …]
  *
- * Every candidate gets a file of its own with the same rows (40 tools, 90 days, sessions of 64 calls, 5 %
- * failures), written in batches of 50 by the same statement. Writes are given as a ratio to the table with
- * its unique id alone, reads in milliseconds (median of 5) on the same files. The order of the files
- * changes with each round, so that the machine's mood does not favour one.
+ * Each candidate has its own file with the same rows (40 tools, 90 days, sessions of 64 calls, 5 % failures), written in
+ * batches of 50 by the same statement. Writes are ratios to a table that has only its unique id, reads are milliseconds
+ * (median of 5) on the same files. The order of the files changes in each round, so that noise favours none.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -131,11 +130,11 @@ try {
 }
 
 const base = median(writes.get("id only") ?? []);
-console.log(`${ROWS} rows; a write of "id only" is 1.00 = ${base.toFixed(1)} µs a row\n`);
+console.log(`${ROWS} rows; a write of "id only" is 1.00 = ${base.toFixed(1)} µs per row\n`);
 for (const name of NAMES) {
   const ratio = median(writes.get(name) ?? []) / base;
   const bytes = ((sizes.get(name) ?? 0) - (sizes.get("id only") ?? 0)) / ROWS;
-  console.log(`${name}: write ${ratio.toFixed(2)}, +${bytes.toFixed(0)} bytes a row`);
+  console.log(`${name}: write ${ratio.toFixed(2)}, +${bytes.toFixed(0)} bytes per row`);
   for (const [label, value] of Object.entries(reads[name] ?? {})) {
     console.log(`    ${label.padEnd(30)} ${value.padStart(9)} ms`);
   }

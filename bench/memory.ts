@@ -5,8 +5,8 @@ const RECORDS = 2_000_000;
 const WARM_UP = 100_000;
 
 /**
- * How much the resident set grows from record 100,000 to record 2,000,000: while all of them are written,
- * and while another connection holds the write lock, as if for an hour at 550 calls a second.
+ * Measures how much the resident set grows from record 100,000 to record 2,000,000: while all of them are written, and
+ * while another connection holds the write lock, as during an hour at 550 calls per second.
  */
 export async function memory(): Promise<void> {
   await withDatabase((db) => grow("written", db, true));

@@ -5,7 +5,7 @@ import { BATCH_SIZE, call, turn, withDatabase } from "./workload.ts";
 const CALLS = 300_000;
 const WARM_UP = 50_000;
 
-/** Time in `recordToolCall`, validation and journal included, while a worker writes. */
+/** Measures the time in `recordToolCall`, with validation and journal, while a worker writes. */
 export async function record(): Promise<void> {
   await withDatabase(async (db) => {
     await using telemetry = new TelemetryService(db);
@@ -16,7 +16,7 @@ export async function record(): Promise<void> {
       telemetry.recordToolCall(metadata);
       const elapsed = (Bun.nanoseconds() - startedAt) / 1_000;
       if (i >= WARM_UP) microseconds[i - WARM_UP] = elapsed;
-      // Not faster than the disk: a call that a full queue refuses costs less.
+      // Not faster than the disk, because a call that a full queue refuses is cheaper.
       if (i % BATCH_SIZE === BATCH_SIZE - 1) {
         do await turn();
         while (telemetry.stats.queued > 5_000);

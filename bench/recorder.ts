@@ -1,10 +1,10 @@
 /**
- * What `toolmeter record` adds to the calls of real servers: round trips of an official client, direct and recorded in
- * turns, and whether every call is in the file.
+ * Measures how much `toolmeter record` adds to calls of real servers: round trips of an official client, direct and
+ * recorded in turns. Also checks that every call is in the file.
  *
  *   bun bench/recorder.ts [servers.json]
  *
- * A file adds servers: `{ "name": { "command": ["…"], "tool": "…", "arguments": {} } }`.
+ * The file adds servers: `{ "name": { "command": ["…"], "tool": "…", "arguments": {} } }`.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -84,7 +84,7 @@ for (const [name, { command, tool, arguments: given, era }] of Object.entries(se
       ? (["direct", "recorded"] as const)
       : (["recorded", "direct"] as const)) {
       const begun = performance.now();
-      // What a server refuses is a round trip, too.
+      // A refused call is a round trip too.
       await clients[way].callTool({ name: tool, arguments: given }).catch(() => undefined);
       if (round >= WARM_UP) times[way].push(performance.now() - begun);
     }

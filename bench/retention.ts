@@ -43,7 +43,7 @@ async function fill(file: string, calls: number): Promise<void> {
   }
 }
 
-/** The same rows into two empty tables, with `auto_vacuum` and without, in turns. */
+/** Writes the same rows into two empty tables, with `auto_vacuum` and without, in turns. */
 function autoVacuum(): void {
   const ratios = Array.from(
     { length: ROUNDS },
@@ -74,7 +74,7 @@ function copySeconds(autoVacuumMode: string): number {
   return seconds;
 }
 
-/** The statements of `retention.ts`, until half of the calls are gone and their space is given back. */
+/** Runs the statements of `retention.ts` until half of the calls are removed and their space is given back. */
 function slices(): void {
   const file = join(directory, "slices.db");
   copyFileSync(filled, file);
@@ -111,7 +111,7 @@ function vacuum(): void {
   );
 }
 
-/** A host that records without a pause, with retention and without, in turns. */
+/** Runs a host that records without a pause, with retention and without, in turns. */
 async function underLoad(): Promise<void> {
   const kept: LoadedHost[] = [];
   const removing: LoadedHost[] = [];

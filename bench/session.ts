@@ -4,7 +4,7 @@ import { BATCH_SIZE, call, withDatabase } from "./workload.ts";
 
 const SESSIONS = 2_000;
 
-/** What a session of 50 calls costs: on the caller's stack, and until `flush()` says that it is written. */
+/** Measures a session of 50 calls: the time on the caller's stack, and the time until `flush()` resolves. */
 export async function session(): Promise<void> {
   await withDatabase(async (db) => {
     await using telemetry = new TelemetryService(db);

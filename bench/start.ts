@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createAnalyticsDb } from "@toolmeter/core";
 import { distribution, median } from "./statistics.ts";
 
-/** Another checkout's may be named, to compare two versions in one run. */
+/** The server of another checkout may be named, to compare two versions in one run. */
 const AUTO =
   process.env["TOOLMETER_BENCH_AUTO"] ??
   join(import.meta.dir, "../packages/mcp/src/attaching/auto.ts");
@@ -26,8 +26,8 @@ const INITIALIZE = {
 };
 
 /**
- * How long a server takes from its request `initialize`, the process loaded, to its answer: not recorded, recorded
- * with no dead journals beside the file, and with 60 MB of them. In turns.
+ * Measures the time of a loaded server from `initialize` to its answer, in turns: not recorded, recorded without
+ * journals of dead processes beside the file, and with 60 MB of them.
  */
 export async function start(): Promise<void> {
   const samples: Record<string, number[]> = {
@@ -66,7 +66,7 @@ async function initialize(path: string, isRecorded: boolean): Promise<number> {
     await reader.read();
     return performance.now() - startedAt;
   };
-  // No message of the protocol: it opens nothing, and tells that everything is loaded.
+  // Not a protocol message: it opens nothing, and shows that everything is loaded.
   await ask({ id: 0 });
   const took = await ask(INITIALIZE);
   child.kill("SIGKILL");

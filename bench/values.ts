@@ -1,4 +1,4 @@
-/** What it costs to look at the values of a call: ordinary ones, and those that would take long to read. */
+/** Measures the cost of reading the values of a call: ordinary values, and values that would take long to read. */
 import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
 import { median } from "./statistics.ts";
 
@@ -51,7 +51,7 @@ const HOSTILE: Record<string, () => unknown> = {
   "a million bigints of 999 digits": () => Array.from({ length: 1_000_000 }, () => 10n ** 998n),
 };
 
-/** Microseconds of one `recordToolCall`, in turns, as a ratio of what `JSON.stringify` takes for the same. */
+/** Microseconds per `recordToolCall`, as a ratio to `JSON.stringify` of the same values, in turns. */
 function ordinary(telemetry: TelemetryService): void {
   for (const [name, payload] of Object.entries(ORDINARY)) {
     const times: Record<"ours" | "native", number[]> = { ours: [], native: [] };
@@ -73,7 +73,7 @@ function ordinary(telemetry: TelemetryService): void {
   }
 }
 
-/** Milliseconds of the calling thread's CPU for the first call with a value and for the median; and of the clock. */
+/** Milliseconds of CPU and of the clock in the calling thread, for the first call with a value and for the median. */
 function hostile(telemetry: TelemetryService): void {
   for (const [name, make] of Object.entries(HOSTILE)) {
     const v = make();
@@ -96,7 +96,7 @@ function hostile(telemetry: TelemetryService): void {
 
 export async function values(): Promise<void> {
   using db = createAnalyticsDb(":memory:");
-  // A writer that does nothing: this is about the calling thread.
+  // A writer that does nothing, because only the calling thread is measured.
   const writer = { write: async () => [] };
   await using telemetry = new TelemetryService(db, {
     capturePayloads: true,

@@ -1,4 +1,4 @@
-/** The calls that every benchmark records, and a place for the files. */
+/** The calls that every benchmark records, and a temporary database. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { type AnalyticsDb, type ToolCallMetadata, createAnalyticsDb } from "@too
 
 export const BATCH_SIZE = 50;
 
-/** A call as instrumentation would report it: 14 fields, one of 40 tools. */
+/** Returns a call as instrumentation reports it: 14 fields, one of 40 tools. */
 export function call(i: number) {
   return {
     toolName: `tool_${(i * 7919) % 40}`,
@@ -26,7 +26,7 @@ export function call(i: number) {
   } as const satisfies ToolCallMetadata;
 }
 
-/** A fresh database file for the time of a measurement. */
+/** Runs a measurement with a new database file, which is removed afterwards. */
 export async function withDatabase<T>(use: (db: AnalyticsDb) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), "toolmeter-bench-"));
   const db = createAnalyticsDb(join(directory, "bench.db"));

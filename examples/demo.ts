@@ -1,9 +1,9 @@
 /**
- * Real tool calls of real MCP servers, recorded and reported: `npm run demo`. They go to a file of the demo's own, beside
- * the user's, or to `TOOLMETER_DB`.
+ * Makes tool calls to real MCP servers, records them and prints the report: `npm run demo`. Records into `demo.db` in
+ * the user's data directory, or into `TOOLMETER_DB`.
  *
- * `demo/servers.ts` is the part to read: the first server runs unchanged and records itself, the second one is recorded
- * by its client.
+ * Start with `demo/servers.ts`: the first server records itself without a change, and the second one is recorded by its
+ * client.
  */
 import { mkdtempDisposableSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ try {
 }
 
 async function main(signal: AbortSignal): Promise<void> {
-  // Sample calls do not belong among the user's own.
+  // Not the user's file: sample calls must not mix with real ones.
   const path = (process.env["TOOLMETER_DB"] ||= join(dirname(databasePath()), "demo.db"));
   const before = await countCalls();
   using directory = mkdtempDisposableSync(join(tmpdir(), "toolmeter-demo-"));
@@ -69,7 +69,7 @@ function driveServer(server: PlannedServer, signal: AbortSignal): Promise<void> 
   });
 }
 
-/** Makes a call as planned; that some fail is part of the plan. */
+/** Makes a planned call. Some of them fail on purpose. */
 async function makeCall(
   client: Client,
   { cancelAfterMs, timeoutMs = 10_000, ...request }: PlannedCall,

@@ -1,7 +1,7 @@
 import { McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
 
-/** A small server, as anybody would write it: nothing here knows of Toolmeter. */
+/** An ordinary small server. Nothing in it refers to Toolmeter. */
 export function makeServer(): McpServer {
   const server = new McpServer({ name: "weather", version: "1.0.0" });
   const inputSchema = z.object({ city: z.string() });

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
- * Runs Bun with the given arguments, on a machine that may have nothing but Node 18 and npm:
+ * Runs Bun with the given arguments on a machine that needs only Node 18 and npm:
  *
  *     node scripts/bun.mjs run examples/demo.ts
  *
- * Takes the first Bun that is at least the one `packageManager` in package.json names: the one that runs
- * this file, one on PATH, the one in `.tools`; else installs exactly the named one there, from npm. Then
- * installs the dependencies if bun.lock changed since, and hands over: arguments, standard streams, exit
- * code and signals pass through. What it has to say itself goes to stderr.
+ * Uses the first Bun that is at least the version of `packageManager` in package.json: the one that runs this file, the
+ * one on PATH, or the one in `.tools`. If there is none, installs exactly that version into `.tools`, from npm. Then
+ * installs the dependencies if bun.lock has changed, and runs Bun: arguments, standard streams, exit code and signals
+ * pass through. Prints its own messages to stderr.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -18,9 +18,9 @@ import { fileURLToPath } from "node:url";
 const isWindows = process.platform === "win32";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, ".tools");
-/** In npm's package the program is `bun.exe` everywhere; Windows finds `bun` under that name alone. */
+/** The npm package names the program `bun.exe` on every system. Windows finds `bun` only under that name. */
 const ownBun = join(tools, "node_modules", isWindows ? "bun/bin/bun.exe" : ".bin/bun");
-/** Says from which state of bun.lock the dependencies were installed. */
+/** Holds the hash of the bun.lock that the dependencies were installed from. */
 const stamp = join(root, "node_modules", ".installed-from-lock");
 const pinned = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager.slice(4);
 
@@ -40,7 +40,7 @@ function findBun() {
   return [...itself, ...onPath, ownBun].find((path) => existsSync(path) && isRecent(path));
 }
 
-/** Whether a program runs here and calls itself at least the pinned version. */
+/** Whether a program runs and reports at least the pinned version. */
 function isRecent(path) {
   const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
   const found = /^\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0].split(".");
@@ -51,9 +51,9 @@ function isRecent(path) {
 
 function installBun() {
   say(`found no Bun ${pinned} or later; installing it from npm into .tools (once, about 100 MB) …`);
-  // npm 12 runs no install scripts, and a user may have forbidden them: the package's own is run by hand.
+  // Runs the package's install script by hand: npm 12 runs none, and a user may have disabled them.
   const flags = "--prefix . --no-save --ignore-scripts --include=optional --no-audit --no-fund";
-  // One text for a shell, because on Windows npm is a .cmd file. It holds nothing that needs quotes.
+  // One string for a shell, because npm is a .cmd file on Windows. Nothing in it needs quotes.
   step(`npm install ${flags} bun@${pinned}`, [], { cwd: tools, shell: true });
   step(process.execPath, [join(tools, "node_modules/bun/install.js")], { cwd: tools });
   if (isRecent(ownBun)) return ownBun;
@@ -78,7 +78,7 @@ function lockState() {
   return String(statSync(join(root, "bun.lock")).mtimeMs);
 }
 
-/** Runs a task when no other process runs one here. The lock of a process that is gone does not count. */
+/** Runs a task while no other process runs one here. Ignores the lock of a process that has ended. */
 function exclusively(task) {
   const lock = join(tools, "lock");
   mkdirSync(tools, { recursive: true });
@@ -129,7 +129,7 @@ function handOver(bun, args) {
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? 128 + constants.signals[signal];
     if (signal === null) return;
-    // Whoever started this sees the same death as if they had started Bun.
+    // The parent process sees the same signal as if it had started Bun.
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   });

@@ -1,16 +1,16 @@
 /**
- * The long runs of the tests, each in its number of rounds:
+ * Runs tests many times:
  *
  *   bun run soak [name] [rounds]
  *
- * All of them without a name. Exits with 1 if one fails. `TOOLMETER_ROUNDS` carries the number to the test.
+ * Without a name, runs all of them. Exits with 1 if one fails. `TOOLMETER_ROUNDS` passes the number to the test.
  */
 const RUNS = {
   /** SIGKILL at random moments under load. */
   kill: { rounds: 200, tests: ["packages/core/tests/integration/kill.test.ts"] },
   /** Each way for a process to end. */
   exit: { rounds: 20, tests: ["packages/core/tests/integration/exit.test.ts"] },
-  /** Each way to move, restore or overwrite the file under recorders: 29 trials a round. */
+  /** Each way to move, restore or overwrite the file under recorders: 29 trials per round. */
   replaced: { rounds: 4, tests: ["packages/core/tests/integration/replaced-file.test.ts"] },
   /** Disks that fill up at random moments. */
   "full-disk": { rounds: 50, tests: ["packages/core/tests/integration/full-disk-ends.test.ts"] },
@@ -37,7 +37,7 @@ const RUNS = {
   },
 } as const satisfies Record<string, { readonly rounds: number; readonly tests: readonly string[] }>;
 
-/** Coverage of a few files alone is below the threshold. */
+/** Without coverage: a few test files alone do not reach the threshold. */
 const CONFIG = Bun.fileURLToPath(new URL("soak.toml", import.meta.url));
 const HOUR_MS = "3600000";
 

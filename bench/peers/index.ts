@@ -1,11 +1,11 @@
 /**
- * Toolmeter beside other products that watch MCP servers, each as its README says, sinks on the loopback:
+ * Compares Toolmeter with other products that watch MCP servers, each set up as its README says, with local sinks:
  * `cd bench/peers && bun install && bun index.ts`.
  *
- * 1. The round trip of a tool that does nothing, each product in its own process, in turns: in memory, and over
- *    a pipe, where ours is on disk before the answer is sent.
+ * 1. The round trip of a tool that does nothing, each product in its own process, in turns: in memory, and over a pipe,
+ *    where Toolmeter has the call on disk before the answer is sent.
  * 2. How many of five calls reach the sink when the server ends right after the last answer.
- * 3. What becomes of a server whose sink is down, hangs or answers with errors.
+ * 3. What happens to a server whose sink is down, hangs or answers with errors.
  */
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -22,7 +22,7 @@ let files = 0;
 
 type Mood = "well" | "hangs" | "fails";
 
-/** Keeps the names of the calls that it is told of. */
+/** A sink that keeps the names of the calls it receives. */
 class Sink implements Disposable {
   readonly seen = new Set<string>();
   readonly #server;
@@ -145,11 +145,11 @@ function tell(
 }
 
 interface RawClient {
-  /** Calls a tool; how long the answer took, in milliseconds. */
+  /** Calls a tool. Returns the time until the answer, in milliseconds. */
   call(name: string): Promise<number>;
 }
 
-/** Speaks to a server by hand. */
+/** A minimal client. */
 async function connect(child: ReturnType<typeof start>): Promise<RawClient> {
   const reader = child.stdout.getReader();
   const decoder = new TextDecoder();
@@ -183,7 +183,7 @@ async function connect(child: ReturnType<typeof start>): Promise<RawClient> {
   };
 }
 
-/** Five calls, each with its own name; how long the slowest took, in milliseconds. */
+/** Makes five calls with different names. Returns the time of the slowest, in milliseconds. */
 async function fiveCalls(child: ReturnType<typeof start>): Promise<number> {
   const client = await connect(child);
   let slowest = 0;
@@ -192,7 +192,7 @@ async function fiveCalls(child: ReturnType<typeof start>): Promise<number> {
   return slowest;
 }
 
-/** Calls that are in the file: with their outcome, and by name alone. */
+/** Counts the calls in the file: those with an outcome, and those with only a name. */
 function recorded(db: string): string {
   using opened = createAnalyticsDb(db);
   const rows = opened.select({ status: toolCalls.status }).from(toolCalls).all();
@@ -252,7 +252,7 @@ async function fates(): Promise<void> {
     }
     console.log(`| ${name} | ${cells.join(" | ")} |`);
   }
-  // Its sink is the file: one that cannot be opened, and one that another process has locked.
+  // The sink of Toolmeter is the file: one that cannot be opened, and one that another process has locked.
   const locked = file();
   createAnalyticsDb(locked).close();
   using holder = new Database(locked);

@@ -1,15 +1,15 @@
-/** How each product is put to work, as its README says, with its sink on this machine. */
+/** The setup of each product, as its README says, with a local sink. */
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 
 type Answer = { content: { type: "text"; text: string }[] };
 type Tool = () => Answer | Promise<Answer>;
 
 export interface Product {
-  /** Before the tools are registered. */
+  /** Runs before the tools are registered. */
   before?(server: McpServer, sink: string): Promise<void>;
-  /** Around each tool, where a product wants that. */
+  /** Wraps each tool, if the product requires it. */
   around?(name: string, tool: Tool): Tool;
-  /** When they are registered, before the server is connected. */
+  /** Runs after the tools are registered, before the server is connected. */
   after?(server: McpServer, sink: string): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export const PRODUCTS: Record<string, Product> = {
       const spanProcessors = [new BatchSpanProcessor(exporter)];
       trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors }));
       const tracer = trace.getTracer(NAME);
-      // There is no instrumentation for MCP: a span around each tool, by hand.
+      // OpenTelemetry has no instrumentation for MCP, so each tool is wrapped in a span by hand.
       this.around = (name, tool) => () =>
         tracer.startActiveSpan(`tools/call ${name}`, async (span) => {
           span.setAttribute("gen_ai.tool.name", name);
@@ -74,7 +74,7 @@ export const PRODUCTS: Record<string, Product> = {
   agnost: {
     async after(server, sink) {
       const { trackMCP, createConfig } = await import("agnost");
-      // It says a line for each event on stdout's neighbour: not its business here.
+      // It prints a line per event on stderr, which is not measured here.
       trackMCP(server, "00000000-0000-0000-0000-000000000000", createConfig({ endpoint: sink }));
     },
   },
@@ -90,7 +90,7 @@ export const PRODUCTS: Record<string, Product> = {
   },
 };
 
-/** A server with these tools, and the product on it. */
+/** Creates a server with these tools, watched by the product. */
 export async function makeServer(product: string, sink: string, tools: Record<string, Tool>) {
   const { McpServer } = await import("@modelcontextprotocol/sdk/server/mcp.js");
   const server = new McpServer({ name: NAME, version: VERSION });

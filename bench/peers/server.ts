@@ -1,4 +1,4 @@
-/** A server on stdio whose tools have names of their own, so that a sink can tell its calls: `server.ts <product> <sink>`. */
+/** A stdio server whose tools have unique names, so that a sink can identify calls: `server.ts <product> <sink>`. */
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { makeServer } from "./products.ts";
 

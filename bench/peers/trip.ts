@@ -1,4 +1,6 @@
-/** Round trips of a tool that does nothing, over an in-memory transport: `trip.ts <product> <sink> <calls>`. */
+/**
+ * Measures round trips of a tool that does nothing, over an in-memory transport: `trip.ts <product> <sink> <calls>`.
+ */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { makeServer } from "./products.ts";
@@ -27,7 +29,7 @@ async function measure(name: string, calls: number): Promise<number[]> {
   return times.toSorted((a, b) => a - b);
 }
 
-// Warm: a server lives longer than its first calls.
+// Warm-up.
 await measure("small", Number(count));
 const figures: Record<string, unknown> = {};
 for (const name of ["small", "large"]) {

@@ -1,8 +1,8 @@
 /**
- * A tool server's event loop: some calls every few milliseconds, recorded or not, for some seconds. Prints
- * how late its one-millisecond timer was each time, as percentiles.
+ * Simulates the event loop of a tool server: some calls every few milliseconds, recorded or not, for some seconds. Prints
+ * the percentiles of the delay of its one-millisecond timer.
  *
- *   bun bench/programs/host.ts <file, or "none"> <seconds> <calls a second> <bytes of a result>
+ *   bun bench/programs/host.ts <file, or "none"> <seconds> <calls per second> <bytes of a result>
  */
 import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
 import { call } from "../workload.ts";
@@ -35,7 +35,7 @@ const watch = setInterval(() => {
   expected = now + 1;
 }, 1);
 
-// The start is not what is measured: modules are loaded, code is compiled.
+// Warm-up: loads modules and compiles code, which is not measured.
 await Bun.sleep(1_000);
 late.length = 0;
 await Bun.sleep(Number(seconds) * 1_000);

@@ -1,4 +1,4 @@
-/** A server over stdio that answers each request with nothing; `--preload @toolmeter/mcp/auto` records it. */
+/** A stdio server that answers each request with an empty result. `--preload @toolmeter/mcp/auto` records it. */
 process.stdin.on("data", (chunk: Buffer) => {
   for (const line of chunk.toString().split("\n")) {
     if (line === "") continue;

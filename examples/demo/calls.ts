@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { RecordedBy, ServerName } from "./servers.ts";
 
-/** A call to make, and how its client loses patience. */
+/** A call to make, and when its client gives up. */
 export interface PlannedCall {
   readonly name: string;
   readonly arguments?: Record<string, unknown>;
@@ -9,7 +9,7 @@ export interface PlannedCall {
   readonly timeoutMs?: number;
 }
 
-/** A server to start, and what to ask of it. */
+/** A server to start, and the calls to make. */
 export interface PlannedServer {
   readonly name: ServerName;
   readonly args: readonly string[];
@@ -17,7 +17,7 @@ export interface PlannedServer {
   readonly calls: readonly PlannedCall[];
 }
 
-/** A day in the life of two servers: mostly well, not always. `directory` is theirs to write in. */
+/** Returns the calls to two servers. Most of them succeed. The servers may write into `directory`. */
 export function plan(directory: string): readonly PlannedServer[] {
   return [
     { name: "everything", args: ["stdio"], recordedBy: "auto", calls: EVERYTHING_CALLS },
@@ -64,12 +64,12 @@ const EVERYTHING_CALLS: readonly PlannedCall[] = [
     arguments: { duration: 0.5, steps: 1 },
     timeoutMs: 150,
   },
-  // Runs as a task only, which this client does not ask for.
+  // Runs only as a task, which this client does not request.
   { name: "simulate-research-query", arguments: { topic: "telemetry" } },
   { name: "no-such-tool" },
 ];
 
-/** Work on files: on some that are there, some that are not, and one outside of the directory. */
+/** Calls with files that exist, files that do not exist, and a file outside the directory. */
 function filesystemCalls(directory: string): readonly PlannedCall[] {
   const at = (...parts: string[]) => join(directory, ...parts);
   const notes = at("notes", "today.txt");

@@ -1,14 +1,14 @@
 const { stderr } = process;
 const CLEAR_LINE = "\r\u001B[2K";
 
-/** Tells on stderr what the demo does: stdout holds the report only. */
+/** Reports progress on stderr, because stdout contains only the report. */
 export const progress = {
-  /** One line per phase. */
+  /** Prints a line per phase. */
   phase(text: string): void {
     this.clear();
     stderr.write(`${text}\n`);
   },
-  /** The current step: a line that the next one overwrites, on terminals only. */
+  /** Shows the current step on a line that the next step overwrites. Only on terminals. */
   now(text: string): void {
     if (stderr.isTTY) stderr.write(CLEAR_LINE + text.slice(0, stderr.columns - 1));
   },

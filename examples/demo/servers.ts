@@ -3,10 +3,10 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { instrument, instrumentation } from "@toolmeter/mcp";
 
-/** How the demo introduces itself to the servers. */
+/** The client name that the servers receive. */
 const CLIENT = { name: "toolmeter-demo", version: "0.1.0" };
 
-/** The entry of each published server: its package's `bin`. */
+/** The program of each published server: the `bin` of its package. */
 const ENTRIES = {
   everything: import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"),
   filesystem: import.meta.resolve("@modelcontextprotocol/server-filesystem/dist/index.js"),
@@ -14,7 +14,7 @@ const ENTRIES = {
 
 export type ServerName = keyof typeof ENTRIES;
 
-/** Who records: the server's process, unchanged, by `@toolmeter/mcp/auto`; or the client, instrumented. */
+/** Who records: the unchanged server, with `@toolmeter/mcp/auto`, or the instrumented client. */
 export type RecordedBy = "auto" | "client";
 
 const AUTO = fileURLToPath(import.meta.resolve("@toolmeter/mcp/auto"));
@@ -28,8 +28,8 @@ export interface ServerToStart {
 const START_TIMEOUT_MS = 10_000;
 
 /**
- * Starts a server over stdio, by the Bun that runs this program, hands its client over, and ends the
- * server in any case. What the server says on stderr is shown only if something fails.
+ * Starts a stdio server with the Bun that runs this program, passes a connected client to `use`, and always ends the
+ * server. Shows the server's stderr only if something fails.
  */
 export async function withServer<T>(
   { name, args, recordedBy }: ServerToStart,
@@ -43,7 +43,7 @@ export async function withServer<T>(
       fileURLToPath(ENTRIES[name]),
       ...args,
     ],
-    // The client would pass on no more than a few variables: the server must find the same file.
+    // The client passes only a few variables by default, and the server needs TOOLMETER_DB.
     env: definedVariables(),
     stderr: "pipe",
   });

@@ -4,9 +4,9 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 import { unless } from "./unless.ts";
 
 /**
- * Mounts a disk of some megabytes in a temporary directory, unmounted at the end of the block: `using disk = …`. Where
- * that is not allowed, `isMounted` is false, and a warning says why tests are skipped.
- * @param options Further options of `mount -t tmpfs`.
+ * Mounts a disk of some megabytes in a temporary directory and unmounts it at the end of the block: `using disk = …`.
+ * Where mounting is not allowed, `isMounted` is false, and a warning says why tests are skipped.
+ * @param options More options for `mount -t tmpfs`.
  */
 export function smallDisk(megabytes: number, options = "") {
   const directory = temporaryDirectory();
@@ -26,7 +26,7 @@ export function smallDisk(megabytes: number, options = "") {
   };
 }
 
-/** Why a mount is not possible; `undefined` after a mount. */
+/** Mounts. Returns why that is not possible, or `undefined`. */
 function refusalOf(mount: readonly string[]): string | undefined {
   if (process.platform !== "linux") return `this is ${process.platform}`;
   if (Bun.which("mount") === null) return "there is no mount command";
@@ -34,7 +34,7 @@ function refusalOf(mount: readonly string[]): string | undefined {
   return exitCode === 0 ? undefined : stderr.toString().trim();
 }
 
-/** Takes all the room that is left in a directory, until the end of the block or `free()`. */
+/** Fills the disk of a directory, until the end of the block or `free()`. */
 export function fillUp(directory: string) {
   const filler = join(directory, "filler");
   for (let size = 1 << 20; size >= 1; size >>= 1) {
@@ -42,7 +42,7 @@ export function fillUp(directory: string) {
       writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
       size <<= 1;
     } catch {
-      // No room for so much; perhaps for half.
+      // No room for this much. Try half.
     }
   }
   const free = () => rmSync(filler, { force: true });

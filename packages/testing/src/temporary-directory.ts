@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A new empty directory, removed with all that is in it at the end of the test: `using directory = …`. */
+/** Creates an empty directory, removed with its contents at the end of the test: `using directory = …`. */
 export function temporaryDirectory(): Disposable & {
   readonly path: string;
   file(name: string): string;

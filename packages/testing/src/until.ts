@@ -1,7 +1,7 @@
 /**
- * Waits until a condition holds. Looks every 5 ms.
- * @param timeoutMs A safety net, in milliseconds: a busy machine must not fail a test.
- * @throws Error with the condition's source if it does not hold in that time.
+ * Waits until a condition holds. Checks it every 5 ms.
+ * @param timeoutMs In milliseconds. Long, so that a busy machine does not fail a test.
+ * @throws Error with the source of the condition if it does not hold in time.
  */
 export async function until(
   holds: () => boolean | Promise<boolean>,
