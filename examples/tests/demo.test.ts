@@ -257,7 +257,7 @@ describe("bun run demo, in trouble", () => {
       const { exitCode, stdout, stderr } = await home.start({ TOOLMETER_DB: home.at("temporary") })
         .finished;
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-      expect(stderr).toStartWith(`Expected a file, but ${home.at("temporary")} is a directory.`);
+      expect(stderr).toStartWith(`Expected a file, got the directory ${home.at("temporary")}.`);
     },
     TIMEOUT_MS,
   );

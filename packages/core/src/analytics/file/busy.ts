@@ -1,18 +1,18 @@
 import { isBusy } from "../errors.ts";
 
 /**
- * Longest wait for other processes' locks before a recorder's write counts as failed, in milliseconds. A write that
- * `shutdown()` leaves behind must end before a client's 2 s are over: 1,500 ms and this.
+ * Longest wait for other processes' locks before a recorder's write counts as failed, in milliseconds. Clients kill a
+ * server after 2 s, so a write still running after the 1,500 ms of `shutdown()` must end within the remaining time.
  */
 export const WRITE_WAIT_MS = 300;
 
-/** Longest wait of a command for a recorder's locks, in milliseconds. */
+/** Longest time that a command waits for a recorder's locks, in milliseconds. */
 export const COMMAND_WAIT_MS = 10_000;
 
 /**
- * The one way to wait for other processes' locks: try again after a short random pause, until a moment of
- * `performance.now()`. SQLite's own `busy_timeout` does not cover the change to WAL, and makes those who
- * waited longest wait longer; it is 0 everywhere.
+ * Longest pause between two attempts, in milliseconds. All waiting for other processes' locks retries after a short
+ * random pause, until a deadline in `performance.now()` time. SQLite's `busy_timeout` is 0 everywhere: it does not cover
+ * the switch to WAL mode, and its growing pauses favour newcomers over those who have waited longest.
  */
 const PAUSE_MS = 10;
 
@@ -20,7 +20,7 @@ const pauseMs = () => 1 + Math.random() * (PAUSE_MS - 1);
 
 const isOver = (error: unknown, deadline: number) => !isBusy(error) || performance.now() > deadline;
 
-/** Runs a step until it does not meet a lock, the thread asleep in between: for opening and for the end. */
+/** Retries a step while the database is locked, and blocks the thread between attempts; for opening and for process exit. */
 export function whileBusySync<T>(deadline: number, step: () => T): T {
   for (;;) {
     try {
@@ -32,7 +32,7 @@ export function whileBusySync<T>(deadline: number, step: () => T): T {
   }
 }
 
-/** The same, the event loop free in between. */
+/** Retries a step while the database is locked, without blocking the event loop between attempts. */
 export async function whileBusy<T>(deadline: number, step: () => T): Promise<T> {
   for (;;) {
     try {

@@ -2,9 +2,9 @@ import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 /**
- * The path of a file without symbolic links. SQLite keeps the write-ahead log, and Toolmeter the journals, beside the
- * file itself, whatever name it was opened by. The file and its directories need not exist. Where a link cannot be
- * followed, the absolute path: to open it says why.
+ * Returns the path of a file with all symbolic links resolved. SQLite keeps the write-ahead log, and Toolmeter the
+ * journals, beside the real file, by whatever name it was opened. The file and its directories need not exist. Returns
+ * the absolute path if a link cannot be followed; opening that path then reports the reason.
  */
 export function canonicalPath(path: string): string {
   const absolute = resolve(path);
@@ -15,7 +15,7 @@ export function canonicalPath(path: string): string {
   }
 }
 
-/** The file, or the one a dangling link names, will be made there. */
+/** The path at which the missing file, or the target of a dangling link, will be created. */
 function canonicalMissingPath(absolute: string): string {
   if (lstatSync(absolute, { throwIfNoEntry: false })?.isSymbolicLink())
     return canonicalPath(resolve(dirname(absolute), readlinkSync(absolute)));

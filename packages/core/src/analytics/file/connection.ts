@@ -21,35 +21,35 @@ import { hasMoved } from "./write-ahead-log.ts";
 /** The path of a database without a file. */
 export const MEMORY = ":memory:";
 
-/** SQLite allows 512 bytes on Unix, the suffix `-journal` included. */
+/** SQLite allows 512 bytes on Unix, including the suffix `-journal`. */
 const MAX_PATH_BYTES = 504;
 
-/** A connection that is identified, migrated and configured. Whoever opened it closes it. */
+/** A connection to an identified, migrated and configured database. The code that opens it must close it. */
 export interface Connection {
   readonly client: Database;
-  /** The journal mode the file really has: `"wal"`, `"memory"`, or what the file system allowed. */
+  /** The actual journal mode: `"wal"`, `"memory"`, or another mode if the file system does not support WAL. */
   readonly journalMode: string;
 }
 
-/** Set on each connection, in this order. `busy_timeout` is 0: see `busy.ts`. */
+/** Set on each connection, in this order. For `busy_timeout`, see `busy.ts`. */
 const PRAGMAS = [
-  // No fsync at a commit. A crash of the process loses nothing; a power cut may lose the last commits.
+  // No fsync per commit. A process crash loses nothing; a power cut may lose the last commits.
   "synchronous = normal",
-  // The WAL file shrinks back to 4 MiB after a long reader made it grow.
+  // Truncates the WAL file to 4 MiB after a long-running reader made it grow.
   "journal_size_limit = 4194304",
-  // A call always has its session's row; SQLite leaves this off by default.
+  // Every call that names a session needs that session's row; SQLite does not enforce this by default.
   "foreign_keys = on",
-  // A function or view planted in the file must not run with our rights (https://sqlite.org/pragma.html#pragma_trusted_schema).
+  // Code planted in the file's schema must not run with our privileges (https://sqlite.org/pragma.html#pragma_trusted_schema).
   "trusted_schema = off",
   "busy_timeout = 0",
 ] as const;
 
 /**
- * Opens a file, or memory, and makes it ours: directory, permissions, schema, pragmas.
+ * Opens a file, or a database in memory, and prepares it: directory, permissions, schema, pragmas.
  *
- * Waits in the calling thread, for at most `timeoutMs`, for other processes that open or migrate the file.
- * @param warn Told of a write-ahead log that did not belong to the file.
- * @throws AnalyticsError, or SQLite's own error.
+ * Blocks the calling thread for at most `timeoutMs` while other processes open or migrate the file.
+ * @param warn Called if the write-ahead log beside the file belonged to another file.
+ * @throws AnalyticsError, or an error of SQLite.
  */
 export function openConnection(
   file: string,
@@ -62,8 +62,8 @@ export function openConnection(
 }
 
 /**
- * Opens a file as `openConnection` does, without waiting. To be called while the log is locked: one process at a time
- * makes a file and its log, or takes away a log that does not belong to a file.
+ * Opens a file as `openConnection` does, without waiting. Call it only while holding the log's lock, so that one process
+ * at a time creates a file and its log, or removes a log that does not belong to a file.
  */
 export function openWhileLocked(file: string, warn: (message: string) => void): Connection {
   const client = openWithItsLog(file, warn);
@@ -75,7 +75,7 @@ export function openWhileLocked(file: string, warn: (message: string) => void): 
   }
 }
 
-/** Failures that do not pass by themselves. */
+/** Failures that retrying does not resolve. */
 const LASTING: ReadonlySet<AnalyticsErrorCode> = new Set([
   "is_directory",
   "not_a_database",
@@ -84,9 +84,9 @@ const LASTING: ReadonlySet<AnalyticsErrorCode> = new Set([
 ]);
 
 /**
- * Throws an AnalyticsError if the path names a directory, another program's file, or a file of a newer schema. Never
- * waits. Any other obstacle may pass (a lock, a directory that is not mounted yet, missing permissions) or is for the
- * writer to deal with (damage).
+ * Throws an AnalyticsError if the path names a directory, another program's file, or a file with a newer schema. Never
+ * waits. Ignores every other obstacle: it may be temporary (a lock, a directory that is not mounted yet, missing
+ * permissions), or the writer handles it (damage).
  */
 export function assertUsable(file: string): void {
   const before = statFile(file);
@@ -108,8 +108,8 @@ export function assertUsable(file: string): void {
 }
 
 /**
- * Opens a file for reading only: a connection that may write would move the log of a killed process into the file when
- * it closes. Where there is no log, nobody has the file open, and it is read without locks and files beside it.
+ * Opens a file read-only: a writable connection would checkpoint the log of a killed process when it closes. Without a
+ * log, no process has the file open, so it is read as immutable: without locks, and without creating files beside it.
  */
 function openToIdentify(file: string): Database {
   const { SQLITE_OPEN_READONLY, SQLITE_OPEN_URI } = constants;
@@ -120,7 +120,7 @@ function openToIdentify(file: string): Database {
   );
 }
 
-/** SQLite opens the log at the first read: until then, the file of that name may become another one. */
+/** SQLite opens the log at the first read; until then, another file may take the database's name. */
 function openWithItsLog(file: string, warn: (message: string) => void): Database {
   if (file === MEMORY) return openFile(file);
   for (;;) {
@@ -142,12 +142,12 @@ function openFile(file: string): Database {
   assertShort(file);
   const isNew = isMissing(file);
   const client = new Database(file, { create: true, readwrite: true, strict: true });
-  // SQLite has no option for the mode of a new file. The -wal and -shm files get the mode of the file.
+  // SQLite has no option for the mode of a new file. The -wal and -shm files inherit the mode of the database.
   if (isNew) chmodSync(file, 0o600);
   return client;
 }
 
-/** Whether a file is still to be made, its directory then made. Throws if it is there and no file we may write. */
+/** Whether a file does not exist yet; its directory is then created. Throws if the path exists but is not a writable file. */
 function isMissing(file: string): boolean {
   if (!existsSync(file)) {
     makeDirectory(canonicalPath(file));
@@ -158,29 +158,29 @@ function isMissing(file: string): boolean {
     throw new AnalyticsError(
       "is_directory",
       file,
-      `Expected a file, but ${file} is a directory. Name a file in it, such as ${join(file, "analytics.db")}.`,
+      `Expected a file, got the directory ${file}. Name a file in it, such as ${join(file, "analytics.db")}.`,
     );
   }
-  // To open a pipe would wait for its other end.
+  // Opening a pipe would wait for its other end.
   if (!found.isFile()) {
     throw new AnalyticsError(
       "not_a_database",
       file,
-      `Expected a file, but ${file} is a pipe, a socket or a device. Choose another path.`,
+      `Expected a regular file, got a pipe, socket or device at ${file}. Choose another path.`,
     );
   }
   assertWritable(file);
   return false;
 }
 
-/** SQLite's own error for a long path does not say that the path is too long. */
+/** SQLite's error for a path that is too long does not mention the length. */
 function assertShort(file: string): void {
   const length = Buffer.byteLength(canonicalPath(file));
   if (length <= MAX_PATH_BYTES) return;
   throw new AnalyticsError(
     "cannot_open",
     file,
-    `Expected a path of at most ${MAX_PATH_BYTES} bytes, which is SQLite's limit, got one of ${length} bytes (${file.slice(0, 60)}…). Choose a shorter path.`,
+    `Expected a path of at most ${MAX_PATH_BYTES} bytes (SQLite's limit), got ${length} bytes (${file.slice(0, 60)}…). Choose a shorter path.`,
   );
 }
 
@@ -191,13 +191,13 @@ function makeDirectory(file: string): void {
     throw new AnalyticsError(
       "cannot_open",
       file,
-      `Expected to make the directory ${dirname(file)}, but the system refused. Make it, or choose another path.`,
+      `Expected to create the directory ${dirname(file)}, but the system refused. Create it, or choose another path.`,
       { cause: error },
     );
   }
 }
 
-/** SQLite itself reports a read-only file no sooner than at the first write. */
+/** SQLite reports a read-only file only at the first write. */
 function assertWritable(file: string): void {
   try {
     accessSync(file, access.R_OK | access.W_OK);
@@ -205,23 +205,23 @@ function assertWritable(file: string): void {
     throw new AnalyticsError(
       "read_only",
       file,
-      `Expected to read and write ${file}, but its permissions forbid it. Change them, or choose another path.`,
+      `Expected read and write permission for ${file}. Change its permissions, or choose another path.`,
       { cause: error },
     );
   }
 }
 
-/** Identifies, migrates and configures. Returns the journal mode that the file got. */
+/** Identifies, migrates and configures the database. Returns its actual journal mode. */
 function prepare(client: Database, file: string): string {
   if (!client.transaction(() => isCurrent(client, file)).deferred()) {
-    // Before the first table, or never: free pages can then be given back to the file system (`retention.ts`).
+    // Takes effect only before the first table. Lets `retention.ts` return free pages to the file system.
     client.run("pragma auto_vacuum = incremental");
     migrate(client, file);
   }
-  // After identifying: another program's file keeps its journal mode.
+  // Only after identification: the journal mode of another program's file must not change.
   const journalMode = client.query("pragma journal_mode = wal").values()[0]?.[0];
   for (const pragma of PRAGMAS) client.run(`pragma ${pragma}`);
-  // SQLite opens the log at the first read, by its name. Later, that name may belong to another file's log.
+  // SQLite opens the log by name at the first read. Read now, before that name can belong to another file's log.
   client.query("pragma schema_version").values();
   return String(journalMode);
 }

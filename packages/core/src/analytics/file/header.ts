@@ -2,11 +2,11 @@ import { readSync, writeSync } from "node:fs";
 import { holdOpen } from "./identity.ts";
 import { APPLICATION_ID } from "./migrations.ts";
 
-/** What the header of a database file says. */
+/** The fields that Toolmeter reads from the header of a database file. */
 export interface FileHeader {
-  /** Whether Toolmeter made the file, by its `application_id`. */
+  /** Whether Toolmeter created the file, according to its `application_id`. */
   readonly isOurs: boolean;
-  /** What the file should be long, in bytes; 0 if the header does not tell. */
+  /** The expected length of the file in bytes; 0 if the header does not contain it. */
   readonly length: number;
 }
 
@@ -17,7 +17,7 @@ const WAL_VERSION = 2;
 
 /**
  * Reads the header of a file without SQLite and its locks (https://sqlite.org/fileformat.html#the_database_header).
- * Undefined if the file has none of SQLite's.
+ * Returns `undefined` if the file is not an SQLite database.
  */
 export function readFileHeader(file: string): FileHeader | undefined {
   const header = Buffer.alloc(LENGTH);
@@ -31,7 +31,7 @@ export function readFileHeader(file: string): FileHeader | undefined {
   };
 }
 
-/** Writes into the header of a file that it is in WAL mode, which each new connection takes from there. */
+/** Sets WAL mode in the header of a file, from which each new connection reads its mode. */
 export function markWalMode(file: string): void {
   const versions = new Uint8Array([WAL_VERSION, WAL_VERSION]);
   writeSync(holdOpen(file, "r+"), versions, 0, versions.length, VERSIONS_OFFSET);

@@ -1,6 +1,6 @@
 import { type BigIntStats, fstatSync, openSync, statSync } from "node:fs";
 
-/** What the system says of a file; undefined if there is none, or it cannot be reached. */
+/** Returns the `stat` of a file; `undefined` if it does not exist or cannot be reached. */
 export function statFile(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -9,12 +9,12 @@ export function statFile(path: string): BigIntStats | undefined {
   }
 }
 
-/** Tells a file from all others, also from a later one that gets the inode number of a removed file. */
+/** Identifies a file uniquely, even if a later file reuses the inode number of a removed one. */
 export function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${birthtimeNs}`;
 }
 
-/** Tells whether a file was written to. */
+/** Fingerprint of a file's content: it changes with each write. */
 export function contentOf({ size, mtimeNs }: BigIntStats): string {
   return `${size}:${mtimeNs}`;
 }
@@ -22,8 +22,8 @@ export function contentOf({ size, mtimeNs }: BigIntStats): string {
 const held = new Map<string, number>();
 
 /**
- * Opens a file that SQLite may have open too, and never closes it: with any descriptor that is closed, POSIX drops all
- * locks of the process on the file. Each file is opened once.
+ * Opens a file that SQLite may also have open, and never closes it: closing any descriptor of a file drops all POSIX
+ * locks that the process holds on it. Each file is opened once.
  */
 export function holdOpen(path: string, flags: "r" | "r+"): number {
   const known = held.get(holdKey(statSync(path, { bigint: true }), flags));

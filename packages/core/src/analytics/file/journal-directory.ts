@@ -1,6 +1,6 @@
 import { canonicalPath } from "./canonical-path.ts";
 
-/** The directory of the journals of a database's recorders: the same for every name of the file. */
+/** Returns the directory of a database's journals. It is the same for every path that leads to the file. */
 export function journalDirectory(databasePath: string): string {
   return `${canonicalPath(databasePath)}.journal`;
 }

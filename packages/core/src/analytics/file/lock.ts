@@ -3,17 +3,17 @@ import { chmodSync, existsSync, rmSync } from "node:fs";
 import { isBusy } from "../errors.ts";
 import { hasMoved } from "./write-ahead-log.ts";
 
-/** Pause between two tries to get a lock, in milliseconds. */
+/** Pause between two attempts to acquire a lock, in milliseconds. */
 const PAUSE_MS = 2;
 
 /**
- * A lock that says whether its holder lives. The operating system lets go of it the moment the process
- * ends, in whatever way: no process id that is used again, no clock, no lease; and it holds across
- * containers that share a volume of one kernel.
+ * A lock that shows whether its holder is alive. The operating system releases it as soon as the process ends, however
+ * it ends. It needs no process ids (which are reused), no clock and no lease, and it works across containers that share
+ * a volume on one kernel.
  *
- * Bun has no file locks of its own, but SQLite takes them: the lock is an open exclusive transaction on an
- * empty database, which writes nothing. Never open or close the file by other means in the process that
- * holds it: POSIX drops a process's locks with any of its descriptors (https://sqlite.org/howtocorrupt.html).
+ * Bun has no file locks, so the lock is SQLite's: an open exclusive transaction on an empty database, which writes
+ * nothing. Never open or close the file in another way in the process that holds the lock: closing any descriptor of a
+ * file drops all POSIX locks that the process holds on it (https://sqlite.org/howtocorrupt.html).
  */
 export class FileLock {
   readonly #client: Database;
@@ -23,17 +23,17 @@ export class FileLock {
   }
 
   /**
-   * The lock, or `undefined` while another holds it, or removes its file this moment. Makes the file. Throws
-   * if the file cannot be made.
+   * Acquires the lock and creates its file. Returns `undefined` while another process holds the lock or is removing its
+   * file. Throws if the file cannot be created.
    */
   static tryAcquire(path: string): FileLock | undefined {
     for (;;) {
       const client = new Database(path, { create: true, readwrite: true });
       try {
-        // No rollback journal beside it. ("off" is refused: it would make the database unsafe.)
+        // No rollback journal beside the file. (SQLite refuses "off", which would make the database unsafe.)
         client.run("pragma journal_mode = memory");
         client.run("begin exclusive");
-        // Removed by its last holder after we opened it: a lock on a file without a name keeps nobody out.
+        // If the last holder removed the file after we opened it, a lock on the unnamed file excludes nobody.
         if (!hasMoved(client)) {
           chmodSync(path, 0o600);
           return new FileLock(client);
@@ -47,7 +47,7 @@ export class FileLock {
     }
   }
 
-  /** The same, waiting for another holder, the thread asleep, for at most `timeoutMs` milliseconds. */
+  /** Acquires the lock like `tryAcquire`, but blocks the thread for at most `timeoutMs` while another process holds it. */
   static acquire(path: string, timeoutMs: number): FileLock | undefined {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -57,7 +57,7 @@ export class FileLock {
     }
   }
 
-  /** Whether somebody holds the lock now. Makes no file. Throws if the file cannot be opened. */
+  /** Whether any process holds the lock now. Never creates the file. Throws if the file cannot be opened. */
   static isHeld(path: string): boolean {
     if (!existsSync(path)) return false;
     const lock = FileLock.tryAcquire(path);
@@ -65,7 +65,7 @@ export class FileLock {
     return lock === undefined;
   }
 
-  /** Whether the file lost its name: others then find no lock, and take its holder for dead. */
+  /** Whether the lock's file was removed or renamed. Other processes then find no lock and consider its holder dead. */
   get isRemoved(): boolean {
     return hasMoved(this.#client);
   }
@@ -77,7 +77,7 @@ export class FileLock {
   /** Releases the lock and removes its file. */
   remove(): void {
     const { filename } = this.#client;
-    // Removed first: another process that opened the file meanwhile finds that it has lost its name.
+    // Remove before releasing: a process that has opened the file meanwhile then notices that it was removed.
     if (!this.isRemoved) rmSync(filename, { force: true });
     this.release();
   }

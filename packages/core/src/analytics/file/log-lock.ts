@@ -4,9 +4,10 @@ import { journalDirectory } from "./journal-directory.ts";
 import { FileLock } from "./lock.ts";
 
 /**
- * Runs a step while no other recorder moves the log into the database, empties it or takes its name away. Each notes
- * what it did before it lets go of the lock: under it, a database file that nobody noted was overwritten.
- * @throws AnalyticsError `locked` if another one holds the lock: try again.
+ * Runs a step while no other recorder can checkpoint, empty or rename the log. Each recorder notes its change before it
+ * releases the lock. While the lock is held, a change of the database file without a note therefore means that something
+ * else overwrote the file.
+ * @throws AnalyticsError `locked` if another process holds the lock: try again.
  */
 export function whileLogLocked<T>(file: string, step: () => T): T {
   const lock = acquireLogLock(file);
@@ -17,7 +18,7 @@ export function whileLogLocked<T>(file: string, step: () => T): T {
   }
 }
 
-/** The lock, or none where its file cannot be made: then there are no notes either. */
+/** Acquires the lock; returns `undefined` where its file cannot be created, because then no notes can exist either. */
 function acquireLogLock(file: string): FileLock | undefined {
   try {
     const lock = FileLock.tryAcquire(join(journalDirectory(file), "log.lock"));
@@ -28,6 +29,6 @@ function acquireLogLock(file: string): FileLock | undefined {
   throw new AnalyticsError(
     "locked",
     file,
-    `Expected to look after the write-ahead log of ${file}, but another process does so. Try again.`,
+    `Expected to lock the write-ahead log of ${file}, but another process holds the lock. Try again.`,
   );
 }

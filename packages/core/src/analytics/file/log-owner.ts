@@ -25,16 +25,16 @@ import {
 } from "./write-ahead-log.ts";
 
 /**
- * Which database a write-ahead log belongs to. SQLite goes by the name: it applies the log beside a file to whatever
- * file has that name now, which makes a restored backup malformed. Each recorder therefore notes, beside its journal,
- * the file it writes to and the log of that file. Every process of ours compares the notes before it opens the file.
+ * The database to which a write-ahead log belongs. SQLite matches them by name only: it applies the log to any file that
+ * has the database's name, which corrupts a restored backup. Each recorder therefore notes, beside its journal, which
+ * file and which log it writes to. Every Toolmeter process compares the notes before it opens the file.
  */
 interface LogOwner {
   readonly log: string;
   readonly database: string;
-  /** Size and time of the last change. In WAL mode a database file changes only in checkpoints. */
+  /** Size and modification time of the database. In WAL mode, only checkpoints change the database file. */
   readonly content: string;
-  /** How far the log was. */
+  /** The state of the log at the time of the note. */
   readonly state?: LogState | undefined;
 }
 
@@ -50,7 +50,7 @@ const LOG_SUFFIXES = ["-wal", "-shm"] as const;
 
 /**
  * Notes the owner of the log beside a file, for as long as the recorder's journal exists. Never throws.
- * @param client Has the file open: it notes nothing if the name has another file by now.
+ * @param client A connection to the file. Nothing is noted if another file has taken the name.
  */
 export function noteLogOwner(client: Database, file: string, recorderId: string): void {
   const owner = findLogOwner(file);
@@ -60,30 +60,30 @@ export function noteLogOwner(client: Database, file: string, recorderId: string)
     writeFileSync(notePath(file, recorderId), note, { mode: 0o600 });
     for (const suffix of LOG_SUFFIXES) link(file, recorderId, suffix);
   } catch {
-    // Without a note the log counts as the file's own, as it does for SQLite.
+    // Without a note, the log is assumed to belong to the file, as SQLite assumes.
   }
 }
 
-/** Keeps a hard link beside the note, through which a removed log gets its name back. */
+/** Keeps a hard link beside the note, from which a removed log can be restored. */
 function link(file: string, recorderId: string, suffix: string): void {
   const name = canonicalPath(file) + suffix;
   const kept = linkPath(file, recorderId, suffix);
   if (!isSameFile(name, kept)) linkOver(name, kept);
 }
 
-/** Gives a file a second name, which another file may have now. */
+/** Creates a hard link, replacing any file of that name. */
 function linkOver(from: string, to: string): void {
   const temporary = `${to}.${Bun.randomUUIDv7()}`;
   linkSync(from, temporary);
   renameSync(temporary, to);
-  // If both names are of one file by now, to rename does nothing.
+  // Renaming does nothing if both names already refer to one file.
   rmSync(temporary, { force: true });
 }
 
 /**
- * Gives the log and the index that a recorder has open their names back, if somebody removed them. The processes that
- * have the database open then still share one log. Never throws.
- * @returns False if there are no hard links, or another log with that name is in use.
+ * Restores the names of a recorder's log and index if they were removed, so that all processes that have the database
+ * open keep sharing one log. Never throws.
+ * @returns False if there are no hard links, or if another log with that name is in use.
  */
 export function restoreLog(file: string, recorderId: string): boolean {
   try {
@@ -106,13 +106,13 @@ function isSameFile(one: string, other: string): boolean {
   return a !== undefined && b !== undefined && identityOf(a) === identityOf(b);
 }
 
-/** Removes what is noted of a recorder that has closed the file or is dead. Never throws. */
+/** Removes the notes of a recorder that has closed the file or is dead. Never throws. */
 export function forgetLogOwner(file: string, recorderId: string): void {
   handOver(file, recorderId);
   removeNotes(file, recorderId);
 }
 
-/** A checkpoint that only this recorder noted is noted for those who stay: to them the file would look overwritten. */
+/** Copies a checkpoint's note to the remaining recorders if only this one has it; otherwise the file looks overwritten to them. */
 function handOver(file: string, recorderId: string): void {
   try {
     const newest = newestNote(file);
@@ -125,7 +125,7 @@ function handOver(file: string, recorderId: string): void {
         writeFileSync(notePath(file, other.recorderId), note);
     }
   } catch {
-    // Those who stay find the file changed, and that the log still belongs to it.
+    // The other recorders notice the change, and then that the log still belongs to the file.
   }
 }
 
@@ -135,12 +135,12 @@ function removeNotes(file: string, recorderId: string): void {
     try {
       rmSync(path, { force: true });
     } catch {
-      // Without its lock, the next one who opens the file removes it.
+      // The next process that opens the file removes notes whose lock is gone.
     }
   }
 }
 
-/** The newest note about the log that a file has now. */
+/** Returns the newest note about the current log of a file. */
 export function newestNote(file: string): Note | undefined {
   const found = findLogOwner(file);
   if (!found) return undefined;
@@ -150,10 +150,10 @@ export function newestNote(file: string): Note | undefined {
 }
 
 /**
- * Takes the log away from a file that it does not belong to, before SQLite opens the file. A file that was moved there,
- * or is not there yet, gets a log of its own; a file that was overwritten keeps its new content. To be called while the log
- * is locked: another process may make a new file of that name, with its log, at the same time.
- * @param warn Told what was found and where the log is now.
+ * Separates a file from a log that does not belong to it, before SQLite opens the file. A file that was moved there, or
+ * does not exist yet, starts with a new log; a file that was overwritten keeps its new content. Call it only while
+ * holding the log's lock: another process may be creating a new file of that name, with its log.
+ * @param warn Called with the finding and the new location of the log.
  */
 export function separateForeignLog(file: string, warn?: (message: string) => void): void {
   const target = canonicalPath(file);
@@ -164,24 +164,24 @@ export function separateForeignLog(file: string, warn?: (message: string) => voi
     const aside = setLogAside(target);
     if (aside !== undefined)
       warn?.(
-        `Found the write-ahead log of another file beside ${target}. The log is now ${aside}.`,
+        `Expected the write-ahead log beside ${target} to belong to it, got the log of another file. That log was moved to ${aside}.`,
       );
   } else if (verdict === "overwritten" && reconcile(target) === "log_emptied") {
     warn?.(
-      `${target} was overwritten, so its old write-ahead log no longer belongs to it. The log was emptied; a copy of what it held is beside it.`,
+      `${target} was overwritten, so its old write-ahead log no longer belongs to it. The log was emptied; a copy of its old content was kept beside it.`,
     );
   }
 }
 
 /**
- * Brings a file of ours back into WAL mode that others have open in that mode, and whose content is in another one: a
- * backup that `VACUUM INTO` made was copied there. Only SQLite's own switch would wait for the others to close it.
- * To be called while the log is locked.
- * @param client Opened before, and never used.
- * @returns Whether it did: the connection must be opened again.
+ * Restores WAL mode in a Toolmeter file that other processes have open in WAL mode, but whose new content is not: a
+ * backup that `VACUUM INTO` made was copied there. SQLite's own mode switch would wait until the others close the file.
+ * Call it only while holding the log's lock.
+ * @param client An open connection that was not used yet.
+ * @returns Whether the mode was restored; the connection must then be reopened.
  */
 export function restoreWalMode(client: Database, file: string): boolean {
-  // There is a log only in WAL mode; looked for first, because another process may switch to it now.
+  // A log exists only in WAL mode. Check it first, because another process may be switching to WAL mode.
   if (!existsSync(`${canonicalPath(file)}-wal`)) return false;
   const applicationId = client.query("pragma application_id").values()[0]?.[0];
   const mode = client.query("pragma journal_mode").values()[0]?.[0];
@@ -189,10 +189,10 @@ export function restoreWalMode(client: Database, file: string): boolean {
   return reconcile(canonicalPath(file)) === "log_emptied";
 }
 
-/** The file's own log, another one's, or of what was in the file before. */
+/** The log belongs to the file ("own"), to another file ("foreign"), or to the file's earlier content. */
 type Verdict = "emptied" | "foreign" | "overwritten" | "own";
 
-/** What the notes say of the log beside a file. */
+/** Judges the log beside a file by the recorders' notes. */
 function judgeLog(file: string): Verdict {
   const log = statFile(`${file}-wal`);
   if (!log) return "own";
@@ -206,7 +206,7 @@ function judgeLog(file: string): Verdict {
   return log.size > 0n && newestNote(file)?.content !== found.content ? "overwritten" : "own";
 }
 
-/** While a recorder lives, its log cannot have been removed by SQLite. */
+/** Restores the log of a living recorder: SQLite does not remove a log while the database is open. */
 function restoreLogOfLiving(file: string, notes: readonly Note[]): void {
   const database = statFile(file);
   if (!database) return;
@@ -240,7 +240,7 @@ function findLogOwner(file: string): LogOwner | undefined {
   };
 }
 
-/** The notes of all recorders; one whose recorder left nothing else is removed. */
+/** Returns the notes of all recorders. Removes notes whose recorder has no lock file any more. */
 function readNotes(file: string): readonly Note[] {
   const directory = journalDirectory(file);
   return listNotes(directory).flatMap((name) => {

@@ -5,7 +5,7 @@ import { generated } from "./migrations.gen.ts";
 /** One generated migration: drizzle-kit's journal entry and the text of its SQL file. */
 interface Migration {
   readonly name: string;
-  /** When drizzle-kit generated it, in milliseconds; drizzle-kit's own watermark. */
+  /** When drizzle-kit generated it, in milliseconds since 1970; drizzle-kit uses it as watermark. */
   readonly createdAt: number;
   readonly sql: string;
 }
@@ -15,25 +15,25 @@ const migrations: readonly Migration[] = generated;
 /** `PRAGMA application_id` of a Toolmeter database: "TMTR". */
 export const APPLICATION_ID = 0x544d5452;
 
-/** `PRAGMA user_version` of a current file: how many migrations it holds. */
+/** `PRAGMA user_version` of a current file: the number of its migrations. */
 export const SCHEMA_VERSION = migrations.length;
 
 const NEWEST_KNOWN = migrations.at(-1)?.createdAt ?? 0;
 
-/** The bookkeeping table and its columns are drizzle-kit's, so that each accepts what the other migrated. */
+/** Same table and columns as drizzle-kit's, so that each accepts files that the other migrated. */
 const CREATE_BOOKKEEPING = `create table if not exists __drizzle_migrations (
   id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)`;
 
 /**
- * Whether the file already holds every migration, so that opening it needs no write.
+ * Whether the file already has every migration, so that opening it needs no write.
  *
- * Only reads, so that a file of another program is left as it is. Must run inside a transaction: between
- * two reads outside of one, another process may create the schema.
+ * Only reads, so another program's file stays unchanged. Must run inside a transaction: otherwise another process may
+ * create the schema between two reads.
  * @throws AnalyticsError `foreign_database` or `newer_schema`.
  */
 export function isCurrent(client: Database, path: string): boolean {
   const applicationId = pragma(client, "application_id");
-  // Before anything else: of another program's file not even the damage is our affair.
+  // Check this first: damage in another program's file must not be reported.
   if (applicationId !== APPLICATION_ID && applicationId !== 0) throw foreignDatabase(path);
   const version = pragma(client, "user_version");
   const newest = newestMigration(client);
@@ -43,7 +43,7 @@ export function isCurrent(client: Database, path: string): boolean {
 }
 
 /**
- * Makes sure that no newer Toolmeter changed the schema since the file was opened.
+ * Asserts that no newer Toolmeter changed the schema since the file was opened.
  * @throws AnalyticsError `newer_schema`.
  */
 export function assertVersion(client: Database, path: string): void {
@@ -54,7 +54,7 @@ function foreignDatabase(path: string): AnalyticsError {
   return new AnalyticsError(
     "foreign_database",
     path,
-    `Expected a Toolmeter database or a new file, but ${path} belongs to another program. Choose another path.`,
+    `Expected a Toolmeter database or a new file, got a database of another program at ${path}. Choose another path.`,
   );
 }
 
@@ -62,13 +62,13 @@ function newerSchema(path: string): AnalyticsError {
   return new AnalyticsError(
     "newer_schema",
     path,
-    `Expected schema version ${SCHEMA_VERSION} or older, but a newer Toolmeter wrote ${path}. Update Toolmeter, or choose another path.`,
+    `Expected schema version ${SCHEMA_VERSION} or older, got a newer one in ${path}. Update Toolmeter, or choose another path.`,
   );
 }
 
 /**
- * Applies the migrations that the file lacks, in one transaction that excludes every other process.
- * What was applied is read inside the transaction: two processes never apply the same one.
+ * Applies the missing migrations in one transaction that excludes every other process. The applied migrations are read
+ * inside that transaction, so two processes never apply the same one.
  */
 export function migrate(client: Database, path: string): void {
   client.run("begin immediate");
@@ -98,7 +98,7 @@ function migrationHash(migration: Migration): string {
   return new Bun.CryptoHasher("sha256").update(migration.sql).digest("hex");
 }
 
-/** The newest migration in the file's bookkeeping, or `undefined` if the file is not ours. */
+/** Returns the `createdAt` of the newest applied migration, or `undefined` if the file is not a Toolmeter database. */
 function newestMigration(client: Database): number | undefined {
   const select =
     "select 1 from sqlite_schema where type = 'table' and name = '__drizzle_migrations'";

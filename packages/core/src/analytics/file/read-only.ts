@@ -5,14 +5,14 @@ import { AnalyticsError } from "../errors.ts";
 import { isCurrent } from "./migrations.ts";
 
 /**
- * Opens a file that may not be written, as it is, also on a read-only medium.
- * @throws AnalyticsError if its schema is not the current one, or SQLite's own error.
+ * Opens a file without write permission, unchanged, even on a read-only medium.
+ * @throws AnalyticsError if its schema is not current, or an error of SQLite.
  */
 export function openReadOnly(file: string): Database {
   try {
     return open(file, "");
   } catch (error) {
-    // A file in WAL mode needs its -shm file; without one nobody writes, so that nothing changes under us.
+    // WAL mode needs the -shm file, which cannot be created here. Without a log nobody writes, so the file cannot change.
     if (error instanceof AnalyticsError || existsSync(`${file}-wal`)) throw error;
     return open(file, "&immutable=1");
   }
@@ -29,7 +29,7 @@ function open(file: string, parameters: string): Database {
     throw new AnalyticsError(
       "read_only",
       file,
-      `Expected a current schema, but an older Toolmeter wrote ${file}, and it may not be written. Allow writing once, or copy it.`,
+      `Expected the current schema, got an older one in ${file}, which cannot be migrated without write permission. Allow writing once, or use a copy.`,
     );
   } catch (error) {
     client.close(true);

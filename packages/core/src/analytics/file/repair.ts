@@ -10,10 +10,10 @@ import { whileLogLocked } from "./log-lock.ts";
 import { separateForeignLog } from "./log-owner.ts";
 
 /**
- * Moves a damaged database aside, whole: the file, its log and its index, under `<path>.damaged-<time>`.
- * Nothing is deleted. Returns the new name, or `undefined` if the file is sound or another program's, or another process
- * takes care of it. Reads the whole file. The caller makes sure that the file is not still being written (`settle.ts`).
- * @param isKnown Whether the file was Toolmeter's before its header was lost.
+ * Moves a damaged database aside as a whole: the file, its log and its index become `<path>.damaged-<time>`. Nothing is
+ * deleted. Returns the new path, or `undefined` if the file is sound, belongs to another program, or is being repaired by
+ * another process. Reads the whole file. The caller must ensure that nobody is still writing it (`settle.ts`).
+ * @param isKnown Whether the file was known as Toolmeter's before its header was lost.
  */
 export function setDamagedAside(path: string, isKnown = false): string | undefined {
   const file = canonicalPath(path);
@@ -23,7 +23,7 @@ export function setDamagedAside(path: string, isKnown = false): string | undefin
   if (!lock) return undefined;
   try {
     return whileLogLocked(file, () => {
-      // With the log of what was there before, a restored backup looks damaged.
+      // Together with the log of its predecessor, a restored backup looks damaged.
       separateForeignLog(file);
       if (!existsSync(file) || isSound(file)) return undefined;
       const aside = `${file}.damaged-${new Date().toISOString().replaceAll(":", "-")}`;

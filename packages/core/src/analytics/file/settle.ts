@@ -1,14 +1,14 @@
 import { readFileHeader } from "./header.ts";
 import { contentOf, identityOf, statFile } from "./identity.ts";
 
-/** How long a file must stay the same before it counts as written, in milliseconds. */
+/** How long a file must stay unchanged before it counts as completely written, in milliseconds. */
 const SETTLE_MS = 100;
-/** The same of a file that is shorter than its header says, or has none: a backup may be on its way there. */
+/** The same for a file without header, or shorter than its header requires: a backup may still be copied there. */
 const INCOMPLETE_MS = 500;
 const POLL_MS = 25;
 const LIMIT_MS = 3_000;
 
-/** Waits until nobody is writing a file, as with a backup that is copied there. False if it still changes after 3 s. */
+/** Waits until nobody is writing a file, such as a backup being copied there. Returns false if it still changes after 3 s. */
 export async function settle(path: string): Promise<boolean> {
   const steps = settling(path);
   for (;;) {
@@ -18,7 +18,7 @@ export async function settle(path: string): Promise<boolean> {
   }
 }
 
-/** The same in the calling thread: for opening a file. */
+/** Waits like `settle`, but blocks the thread; for opening a file. */
 export function settleSync(path: string): boolean {
   const steps = settling(path);
   for (;;) {
@@ -28,7 +28,7 @@ export function settleSync(path: string): boolean {
   }
 }
 
-/** Yields where to wait for a moment. */
+/** Yields whenever the caller should pause before the next check. */
 function* settling(path: string): Generator<void, boolean> {
   const startedAt = performance.now();
   let before = look(path);
@@ -49,7 +49,7 @@ function look(path: string): string | undefined {
   return found && identityOf(found) + contentOf(found);
 }
 
-/** Whether a file has all the pages that its header tells of. */
+/** Whether a file has all the pages that its header declares. */
 function isComplete(path: string): boolean {
   try {
     const length = readFileHeader(path)?.length ?? 0;

@@ -15,16 +15,16 @@ import {
   syncLog,
 } from "./write-ahead-log.ts";
 
-/** What happened to the files under an open connection, behind SQLite's back. */
+/** A change to the files of an open connection that SQLite does not notice. */
 export type FileChange =
-  /** The file was moved or removed, another one put in its place, or a symbolic link to it changed. */
+  /** The file was moved, removed or replaced, or a symbolic link to it was changed. */
   | "moved"
-  /** The file is the same one, but something else than SQLite wrote to it, such as `cp backup.db analytics.db`. */
+  /** Something other than SQLite wrote to the file, such as `cp backup.db analytics.db`. */
   | "overwritten"
-  /** The write-ahead log or its index was removed, and could not get its name back. */
+  /** The write-ahead log or its index was removed and could not be restored. */
   | "log_removed";
 
-/** What a connection saw last. */
+/** The state of the files at one check. */
 interface Look {
   readonly database: BigIntStats | undefined;
   readonly log: BigIntStats | undefined;
@@ -33,21 +33,21 @@ interface Look {
 }
 
 /**
- * Sees whether the files under a connection are still the ones it opened. To look costs three `stat` and no lock.
+ * Checks whether the files of a connection are still the ones it opened. One check costs three `stat` calls and no lock.
  *
- * In WAL mode the database file changes only in checkpoints. A file that changed was overwritten if no recorder noted a
- * checkpoint, and the log has no trace of one by another program since the newest note. SQLite before 3.51 does not tell
- * how far the log is: there an overwritten file goes unnoticed.
+ * In WAL mode, only checkpoints change the database file. A changed file counts as overwritten if no recorder noted a
+ * checkpoint, and the log shows no checkpoint by another program since the newest note. SQLite before 3.51 does not
+ * report the state of the log; with it, an overwritten file goes unnoticed.
  */
 export class FileWatch {
   readonly #client: Database;
-  /** As the user named it: a symbolic link may be changed to name another file. */
+  /** The path as the user gave it, because a symbolic link in it can be changed to another file. */
   readonly #path: string;
   readonly #recorderId: string;
-  /** Where the file was when it was opened. */
+  /** The path of the file when it was opened, with symbolic links resolved. */
   readonly file: string;
   #last: Look;
-  /** A call that is in the database file itself. */
+  /** A call that is in the database file itself, not only in its log. */
   #held: NewestCall | undefined;
   #isOverwritten = false;
 
@@ -58,47 +58,47 @@ export class FileWatch {
     this.file = fileOf(client);
     this.#last = this.#look();
     this.#held = findNewestAlone(this.file);
-    // The name, or a link of that name, may have got another file between opening and looking.
+    // Between opening and checking, the name, or a symbolic link of that name, may have come to refer to another file.
     const isOpened = !hasMoved(client) && isSame(statFile(this.file), this.#last.database);
     if (!isOpened) this.#last = { ...this.#last, database: undefined };
   }
 
-  /** Notes for others that the files belong together. */
+  /** Notes for other processes that the files belong together. */
   note(): void {
     noteLogOwner(this.#client, this.file, this.#recorderId);
   }
 
-  /** Of the database file, as of the last look. */
+  /** Identity of the database file, as of the last check. */
   get identity(): string | undefined {
     const { database } = this.#last;
     return database && identityOf(database);
   }
 
-  /** Size and modification time of the database file, as of the last look. */
+  /** Size and modification time of the database file, as of the last check. */
   get content(): string | undefined {
     const { database } = this.#last;
     return database && contentOf(database);
   }
 
-  /** Length of the log file in bytes, as of the last look. */
+  /** Length of the log file in bytes, as of the last check. */
   get logBytes(): number {
     return Number(this.#last.log?.size ?? 0);
   }
 
-  /** Pages of the log that are not in the database file, as of the last look. */
+  /** Pages of the log that are not in the database file, as of the last check. */
   get pagesToCheckpoint(): number {
     const { state } = this.#last;
     return state ? state.pages - state.backfilled : 0;
   }
 
-  /** Whether the log beside the name is the one of this connection. */
+  /** Whether the log beside the file is the one that this connection uses. */
   get hasLog(): boolean {
     return isSame(this.#last.log, statFile(`${this.file}-wal`));
   }
 
   /**
-   * What happened since the last look.
-   * @throws AnalyticsError `locked` while another recorder moves the log into the database: try again.
+   * Returns the change since the last check, if there is one.
+   * @throws AnalyticsError `locked` while another recorder runs a checkpoint: try again.
    */
   findChange(): FileChange | undefined {
     const change = this.#compare(() => false);
@@ -107,8 +107,8 @@ export class FileWatch {
   }
 
   /**
-   * The same while the log is locked. Without the lock, another recorder's checkpoint looks as if the file were
-   * overwritten, and the log that is given its name back may replace the one of a file that was just made.
+   * Checks like `findChange`, and restores a removed log. Call it only while holding the log's lock: otherwise another
+   * recorder's checkpoint looks like an overwritten file, and a restored log may replace the log of a new file.
    */
   compare(): FileChange | undefined {
     return this.#compare(() => restoreLog(this.file, this.#recorderId));
@@ -129,22 +129,22 @@ export class FileWatch {
     return undefined;
   }
 
-  /** Accepts the files as they are now, after a checkpoint of this connection, and notes them for others. */
+  /** Accepts the current state of the files, after a checkpoint of this connection, and notes it for other processes. */
   accept(): void {
     this.#last = this.#look();
     this.note();
   }
 
   /**
-   * Moves the log into the database, as far as no reader is in the way, and makes sure that it is there: something else
-   * may overwrite the file at the same time. To be called while the log is locked.
+   * Moves the log into the database as far as readers allow, and verifies the result, because another program may
+   * overwrite the file at the same time. Call it only while holding the log's lock.
    */
   checkpoint(mode: "passive" | "truncate"): FileChange | undefined {
     if (this.#last.log) syncLog(this.file);
     const change = this.compare();
     if (change !== undefined) return change;
     const newest = findNewestCall(this.#client).newestCall;
-    // A reader may keep the newest pages out, but nothing takes away what was there before.
+    // A reader may block the newest pages, but calls that were in the file before must still be there.
     const held = checkpoint(this.#client, mode) ? newest : this.#held;
     this.#isOverwritten = held !== undefined && !holdsAlone(this.file, held);
     if (this.#isOverwritten) return "overwritten";
@@ -169,7 +169,7 @@ export class FileWatch {
   }
 }
 
-/** The file that SQLite opened, symbolic links followed. */
+/** Returns the path of the file that SQLite opened, with symbolic links resolved. */
 function fileOf(client: Database): string {
   return String(client.query("pragma database_list").values()[0]?.[2]);
 }
@@ -178,11 +178,11 @@ function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): b
   return (one && identityOf(one)) === (other && identityOf(other));
 }
 
-/** Whether nothing of the log came into the database between two looks, or the log cannot be read any more. */
+/** Whether no page moved from the log into the database between two checks, or the log can no longer be read. */
 function lacksCheckpoint(before: LogState | undefined, now: LogState | undefined): boolean {
   if (!before) return false;
   if (!now) return true;
   if (now.backfilled === before.backfilled && now.pages >= before.pages) return true;
-  // A log that is in the database whole starts over at the next commit, without a checkpoint.
+  // A fully checkpointed log restarts at the next commit, without another checkpoint.
   return before.pages === before.backfilled && now.backfilled === 0;
 }

@@ -17,24 +17,24 @@ import { isBusy, primaryResultCode } from "../errors.ts";
 import { markWalMode } from "./header.ts";
 import { holdOpen } from "./identity.ts";
 
-/** A log that is longer than this, in pages, is moved into the database: SQLite's own default. */
+/** Length of the log that triggers a checkpoint, in pages; SQLite's default. */
 export const CHECKPOINT_PAGES = 1_000;
 
-/** Two copies of the header of the wal-index, and what checkpoints note there (https://sqlite.org/walformat.html). */
+/** Length of the wal-index header: two copies and the checkpoint information (https://sqlite.org/walformat.html). */
 const INDEX_HEADER_BYTES = 136;
 
-/** The header of the log. Its salts change each time the log starts over. */
+/** Length of the log's header. Its salts change whenever the log restarts. */
 const LOG_HEADER_BYTES = 32;
 
-/** How far the log of a database in WAL mode is, in pages: all that it holds, and those in the database already. */
+/** The state of a write-ahead log: its pages, and how many of them are already in the database. */
 export interface LogState {
   readonly pages: number;
   readonly backfilled: number;
 }
 
 /**
- * Reads how far the log is, and moves nothing. Undefined before SQLite 3.51, outside of WAL mode, and where the file is
- * not the one that the log belongs to.
+ * Reads the state of the log without a checkpoint. Returns `undefined` before SQLite 3.51, outside WAL mode, and if the
+ * log does not belong to the file.
  */
 export function logState(client: Database): LogState | undefined {
   if (!hasNoop()) return undefined;
@@ -48,7 +48,7 @@ export function logState(client: Database): LogState | undefined {
 
 let knowsNoop: boolean | undefined;
 
-/** An older SQLite takes `noop` for `passive`. */
+/** Older versions of SQLite treat `noop` as `passive`. */
 function hasNoop(): boolean {
   if (knowsNoop !== undefined) return knowsNoop;
   using client = new Database(":memory:");
@@ -56,7 +56,7 @@ function hasNoop(): boolean {
   return (knowsNoop = Bun.semver.order(version, "3.51.0") >= 0);
 }
 
-/** Moves the log into the database as far as no reader is in the way. True if all of it is there. Never waits, never throws. */
+/** Moves the log into the database as far as readers allow. Returns whether it moved all of it. Never waits, never throws. */
 export function checkpoint(client: Database, mode: "passive" | "truncate"): boolean {
   try {
     const [busy, pages, backfilled] =
@@ -67,12 +67,12 @@ export function checkpoint(client: Database, mode: "passive" | "truncate"): bool
   }
 }
 
-/** The newest call, by which a database is known: its sequence and id. */
+/** Sequence and id of the newest call, which identify the content of a database. */
 export type NewestCall = readonly (number | string)[];
 
-/** Has the system write the log to the disk, so that a checkpoint right after need not wait for it. */
+/** Writes the log to the disk, so that a checkpoint right after it need not wait. */
 export function syncLog(file: string): void {
-  // SQLite takes no locks on the log itself: to close it drops none.
+  // SQLite takes no locks on the log itself, so closing this descriptor drops none.
   const descriptor = openSync(`${file}-wal`, "r+");
   try {
     fdatasyncSync(descriptor);
@@ -81,7 +81,7 @@ export function syncLog(file: string): void {
   }
 }
 
-/** The newest call in a file without its log; none if it cannot be read. Takes no locks. */
+/** Returns the newest call in a file without its log; `undefined` if it cannot be read. Takes no locks. */
 export function findNewestAlone(file: string): NewestCall | undefined {
   try {
     using client = openAlone(file);
@@ -91,7 +91,7 @@ export function findNewestAlone(file: string): NewestCall | undefined {
   }
 }
 
-/** Whether a file holds a call without its log. Takes no locks. */
+/** Whether a file contains a call without its log. Takes no locks. */
 export function holdsAlone(file: string, call: NewestCall): boolean {
   try {
     using client = openAlone(file);
@@ -103,15 +103,15 @@ export function holdsAlone(file: string, call: NewestCall): boolean {
 
 /** Whether the file under a connection was renamed, removed or replaced (SQLITE_FCNTL_HAS_MOVED). */
 export function hasMoved(client: Database): boolean {
-  // Bun asks for eight bytes; SQLite writes the first four.
+  // Bun requires eight bytes; SQLite writes the first four.
   const moved = new Int32Array(2);
   client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, moved);
   return moved[0] !== 0;
 }
 
 /**
- * Closes a connection. If its file was moved, the log goes into the file first: SQLite itself empties only the log
- * of a file that still has its name.
+ * Closes a connection, with a checkpoint first if its file was moved: on close, SQLite checkpoints only a file that still
+ * has its name.
  */
 export function closeWithLog(client: Database): void {
   if (hasMoved(client)) checkpoint(client, "passive");
@@ -119,8 +119,8 @@ export function closeWithLog(client: Database): void {
 }
 
 /**
- * Moves the log away from a name that another file has now: SQLite would apply it to that one. An empty log is removed.
- * Returns the log's new path.
+ * Renames the log of a file whose name another file has taken, because SQLite would apply it to that file. An empty log
+ * is removed. Returns the log's new path.
  */
 export function setLogAside(file: string): string | undefined {
   const aside = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size
@@ -131,14 +131,14 @@ export function setLogAside(file: string): string | undefined {
   return aside;
 }
 
-/** Removes the log and its index from a name that another file has now. Processes that have them open keep them. */
+/** Removes the log and its index after another file has taken the name. Processes that have them open keep them. */
 export function removeLog(file: string): void {
   for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
 }
 
 /**
- * Removes a file that was cut to no bytes, so that a new one takes its name: SQLite would begin a new database in it,
- * which the connections that have it open cannot follow. False if it has content.
+ * Removes a file that was truncated to zero bytes, so that a new file takes its name. SQLite would start a new database
+ * in the old file, which breaks the connections that have it open. Returns false if the file has content.
  */
 export function removeEmptied(file: string): boolean {
   const isEmpty = statSync(file, { throwIfNoEntry: false })?.size === 0;
@@ -146,27 +146,27 @@ export function removeEmptied(file: string): boolean {
   return isEmpty;
 }
 
-/** What became of the log of a file that something else than SQLite wrote to. */
+/** The result for a file that something other than SQLite wrote to. */
 export type Reconciliation = "log_kept" | "log_emptied" | "damaged";
 
 /**
- * Finds out whether the log still belongs to the file, whose content may be another one, such as a backup that was
- * copied over it. If it does not, empties it and keeps a copy; the file alone may then be "damaged". Reads the whole
+ * Determines whether the log still belongs to a file whose content may have been replaced, for example by a backup that
+ * was copied over it. If not, empties the log and keeps a copy; the file alone may then be "damaged". Reads the whole
  * file.
  *
- * The log belongs to the file if the two make one sound database which has the newest call of the file alone. (That
- * they are sound together is not enough: the log may hold every page of a small database.)
- * @throws SQLite's SQLITE_BUSY while another process writes: try again.
+ * The log belongs to the file if both together form a sound database that contains the newest call of the file alone.
+ * (Soundness is not enough: the log may contain every page of a small database.)
+ * @throws SQLITE_BUSY while another process writes: try again.
  */
 export function reconcile(file: string): Reconciliation {
-  // This connection has a cache of its own: pages that others have in theirs may be of the old content.
+  // A new connection has its own cache; the caches of others may contain pages of the old content.
   const client = new Database(file, { readwrite: true, create: false });
   try {
     const generation = readGeneration(file);
     const alone = readAlone(file);
     if (generation && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
       return "log_kept";
-    // Other connections are in WAL mode and stay in it; a backup that `VACUUM INTO` made says that it is not.
+    // Other connections stay in WAL mode, but the header of a backup made by `VACUUM INTO` does not declare it.
     if (alone.isOurs) markWalMode(file);
     if (!emptyLog(client, file, generation)) return "log_kept";
     return alone.isSound ? "log_emptied" : "damaged";
@@ -175,10 +175,10 @@ export function reconcile(file: string): Reconciliation {
   }
 }
 
-/** What tells a log from what it was before it started over; nothing if it is empty. Locks nothing. */
+/** Returns a fingerprint that changes whenever the log restarts; `undefined` if it is empty. Takes no locks. */
 function readGeneration(file: string): string | undefined {
   if (!existsSync(`${file}-wal`)) return undefined;
-  // SQLite takes no locks on the log itself: to close it drops none.
+  // SQLite takes no locks on the log itself, so closing this descriptor drops none.
   const descriptor = openSync(`${file}-wal`, "r");
   try {
     const header = new Uint8Array(LOG_HEADER_BYTES);
@@ -188,27 +188,27 @@ function readGeneration(file: string): string | undefined {
   }
 }
 
-/** Checks the whole database: tables against indexes too. */
+/** Checks the whole database, including its indexes. */
 function isSound(client: Database): boolean {
   try {
     return client.query("pragma integrity_check(1)").values()[0]?.[0] === "ok";
   } catch (error) {
-    // Anything else, such as a lock, says nothing of the content.
+    // Other errors, such as a lock, do not concern the content.
     if ([1, 11, 26].includes(primaryResultCode(error) ?? 0)) return false;
     throw error;
   }
 }
 
-/** What is in a file without its log. */
+/** The content of a file without its log. */
 interface Alone {
   readonly isSound: boolean;
-  /** Sequence and id; none if there are no calls. */
+  /** Sequence and id; `undefined` without calls. */
   readonly newestCall?: NewestCall | undefined;
-  /** Whether it has our tables. */
+  /** Whether the file has Toolmeter's tables. */
   readonly isOurs?: boolean;
 }
 
-/** Reads a file as it is, without its log and without locks. */
+/** Reads a file without its log and without locks. */
 function readAlone(file: string): Alone {
   using client = openAlone(file);
   return isSound(client) ? { isSound: true, ...findNewestCall(client) } : { isSound: false };
@@ -235,7 +235,7 @@ export function findNewestCall(client: Database): Pick<Alone, "isOurs" | "newest
   }
 }
 
-/** Whether a database is a later state of what is in the file alone. */
+/** Whether a database is a later state of the file alone. */
 function hasGrownFrom({ isOurs, newestCall }: Alone, client: Database): boolean {
   if (!isOurs) return false;
   if (!newestCall) return true;
@@ -250,9 +250,9 @@ function hasCall(client: Database, call: NewestCall): boolean {
 }
 
 /**
- * Empties the log in place: every connection of every process, ours or not, then goes on with what is in the file.
- * The next connection that looks at an index without a valid header makes it anew from the log, and each connection
- * forgets the pages it has in memory (https://sqlite.org/walformat.html#recovery).
+ * Empties the log in place, so that every connection of every process continues with the content of the file. The next
+ * connection that finds the index without a valid header rebuilds it from the log, and each connection discards its
+ * cached pages (https://sqlite.org/walformat.html#recovery).
  * @param generation Identifies the log that does not belong to the file. A log of another generation belongs to the new
  * content and is kept.
  */
@@ -268,12 +268,12 @@ function emptyLog(client: Database, file: string, generation: string | undefined
     writeSync(index, new Uint8Array(INDEX_HEADER_BYTES), 0, INDEX_HEADER_BYTES, 0);
     return true;
   } finally {
-    // Nothing was written. To roll back, SQLite would walk through the index, of which nothing is left.
+    // Nothing was written, so commit. A rollback would walk the index, which is now empty.
     if (client.inTransaction) client.run("commit");
   }
 }
 
-/** Keeps other writers out, except where the content is none that SQLite could write to. */
+/** Excludes other writers. Errors other than a lock are ignored: SQLite cannot write to such content anyway. */
 function beginWriting(client: Database): void {
   try {
     client.run("begin immediate");

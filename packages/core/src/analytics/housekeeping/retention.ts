@@ -1,21 +1,21 @@
 import type { Database } from "bun:sqlite";
 
-/** How long, and how much, is kept. Without a limit everything is. */
+/** Limits on the age and size of the stored data. Without a limit, everything is kept. */
 export interface RetentionPolicy {
-  /** Calls and sessions that began longer ago are removed, in days. Minimum: 1. @default none */
+  /** Removes calls and sessions that began longer ago than this, in days. Minimum: 1. @default no limit */
   readonly maxAgeDays?: number;
-  /** The oldest calls are removed while the file is larger, in megabytes of 1,000,000 bytes. Minimum: 1. @default none */
+  /** Removes the oldest calls while the file is larger than this, in megabytes of 1,000,000 bytes. Minimum: 1. @default no limit */
   readonly maxSizeMb?: number;
 }
 
-/** Calls removed in one transaction: others wait for it, so it takes milliseconds. */
+/** Rows removed per transaction: few, so that other writers wait only milliseconds. */
 const SLICE_ROWS = 500;
-/** Free pages given back to the file system in one transaction. */
+/** Free pages returned to the file system per transaction. */
 const SLICE_PAGES = 250;
 
 const DAY_MS = 86_400_000;
 
-/** Removes what a policy does not keep, in slices. */
+/** Removes the data that exceeds the limits of a policy, in small slices. */
 export class Retention {
   readonly #policy: RetentionPolicy;
 
@@ -24,10 +24,10 @@ export class Retention {
   }
 
   /**
-   * Removes one slice; true if there is more. Throws SQLite's own error; nothing is removed then.
+   * Removes one slice. Returns true if more may remain. On an error of SQLite, throws it and removes nothing.
    *
-   * Age counts from the newest call in the file, or from `now` if that is earlier: a clock that jumps ahead
-   * removes nothing before calls are recorded by it.
+   * Age is measured from the newest call in the file, or from `now` if that is earlier. A clock that jumps ahead
+   * therefore removes nothing until calls are recorded with it.
    */
   slice(client: Database, now: number): boolean {
     const { maxAgeDays, maxSizeMb } = this.#policy;
@@ -48,7 +48,7 @@ export class Retention {
   }
 }
 
-/** Sessions that ended and have no calls left, and what they carried. */
+/** Removes ended sessions without calls, and their links to tool definitions. */
 function removeSessions(client: Database, startedBefore: number): boolean {
   return client.transaction(() => {
     const ids = client
@@ -68,7 +68,7 @@ function removeSessions(client: Database, startedBefore: number): boolean {
 function removeOldest(client: Database, maxBytes: number): boolean {
   const pages = scalar(client, "pragma page_count") - scalar(client, "pragma freelist_count");
   if (pages * scalar(client, "pragma page_size") <= maxBytes) return false;
-  // What the calls left behind goes before more of them do.
+  // Remove emptied sessions before more calls.
   if (removeSessions(client, scalar(client, "select min(started_at_ms) from tool_calls")))
     return true;
   const { changes } = client.run(
@@ -78,7 +78,7 @@ function removeOldest(client: Database, maxBytes: number): boolean {
   return changes > 0;
 }
 
-/** Free pages go back to the file system, where the file was made to allow it (`auto_vacuum`). */
+/** Returns free pages to the file system, if the file was created with `auto_vacuum`. */
 function giveBack(client: Database, { maxAgeDays, maxSizeMb }: RetentionPolicy): boolean {
   if (maxAgeDays === undefined && maxSizeMb === undefined) return false;
   const before = scalar(client, "pragma freelist_count");

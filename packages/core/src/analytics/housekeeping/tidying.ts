@@ -4,47 +4,47 @@ import type { Retention } from "./retention.ts";
 
 export interface TidyingOptions {
   readonly path: string;
-  /** The connection to tidy through, if one is open. */
+  /** Returns the connection to use, if one is open. */
   readonly client: () => Database | undefined;
   readonly retention: Retention;
-  /** Runs when there is nothing left to remove. */
+  /** Called when there is nothing left to remove. */
   readonly done: () => void;
   readonly warn: (message: string) => void;
 }
 
-/** How long after the last write tidying begins, in milliseconds. */
+/** Time after the last write until tidying begins, in milliseconds. */
 const IDLE_MS = 1_000;
 
-/** Time without a slice after which one runs between two writes, in milliseconds. */
+/** Longest time without a slice while writes continue, in milliseconds; then one runs between two writes. */
 const TURN_MS = 1_000;
 
-/** The same while more is left to remove: a slice of 500 calls takes milliseconds. */
+/** The same while more data remains to be removed: a slice of 500 calls takes milliseconds. */
 const BACKLOG_TURN_MS = 100;
 
-/** Pause between two slices, in which others write, in milliseconds. */
+/** Pause between two slices in which others can write, in milliseconds. */
 const PAUSE_MS = 20;
 
-/** Pause after a slice that failed, in milliseconds. */
+/** Pause after a failed slice, in milliseconds. */
 const RETRY_MS = 5_000;
 
-/** A lock that keeps slices from being removed for longer is worth a warning, in milliseconds. */
+/** How long a lock may delay removal before a warning is logged, in milliseconds. */
 const LONG_LOCK_MS = 600_000;
 
-/** Removes what a retention policy does not keep, slice by slice: when nothing else is written, and at intervals under load. */
+/** Applies a retention policy slice by slice: while no other writes occur, and at intervals under load. */
 export class Tidying {
   readonly #options: TidyingOptions;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When a slice failed first since one succeeded. */
+  /** The time of the first failure since the last successful slice. */
   #failingSince: number | undefined;
   #hasWarned = false;
-  /** From this time on, a slice runs after the next write. */
+  /** The time from which a slice runs after the next write. */
   #dueAt = performance.now() + TURN_MS;
 
   constructor(options: TidyingOptions) {
     this.#options = options;
   }
 
-  /** Call after each write. Runs one slice now if it is due, and all that is left once no write comes for a second. */
+  /** Call this after each write. Runs one slice now if it is due, and the remaining slices after a second without writes. */
   start(): void {
     if (performance.now() >= this.#dueAt) this.#slice();
     this.#schedule(IDLE_MS);
@@ -83,7 +83,7 @@ export class Tidying {
     }
   }
 
-  /** Warns once: of a lock, which is no fault, only if it goes on for long. */
+  /** Warns once per failure. A lock is not a fault, so it causes a warning only after 10 minutes. */
   #onFailure(error: unknown): void {
     const now = performance.now();
     this.#failingSince ??= now;
@@ -92,7 +92,7 @@ export class Tidying {
     this.#hasWarned = true;
     const { path, warn } = this.#options;
     warn(
-      `Old calls could not be removed from ${path} (${errorMessage(error)}). It is tried again until it succeeds.`,
+      `Old calls could not be removed from ${path} (${errorMessage(error)}). Removal is retried until it succeeds.`,
     );
   }
 }

@@ -1,32 +1,32 @@
 import { statSync } from "node:fs";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** Looks per millisecond: the `stat` of one look takes as long as the write of one line. */
+/** Checks per millisecond: the `stat` call of one check takes as long as writing one line. */
 const LOOKS_PER_MS = 1;
 const LOOKS_AT_ONCE = 64;
 
-/** A directory that changed this short a time ago can change again without a new time stamp, in milliseconds. */
+/** Within this time, in milliseconds, a directory can change twice with the same time stamp. */
 const TIME_STAMP_MS = 50;
 
-/** Notices that files in a directory were made, renamed or removed, by the directory's change time. */
+/** Detects by a directory's change time that files in it were created, renamed or removed. */
 export class DirectoryWatch {
   readonly #directory: string;
   readonly #looks = new TokenBucket(LOOKS_PER_MS, LOOKS_AT_ONCE);
-  /** The change time at which all was as expected, if it is old enough to tell. */
+  /** The change time of the last successful check, if it is old enough to be conclusive. */
   #unchangedSince: number | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** Whether a look is due: under load, at most one per millisecond. */
+  /** Whether a check is due: under load, at most one per millisecond. */
   isDue(): boolean {
     return this.#looks.take();
   }
 
   /**
-   * Calls `isAsExpected` if the directory has changed since that was last true, or is gone. Returns whether all is as
-   * expected.
+   * Calls `isAsExpected` if the directory is missing or has changed since it last returned true. Returns whether
+   * everything is as expected.
    */
   check(isAsExpected: () => boolean): boolean {
     const changedAt = changeTime(this.#directory);
@@ -38,7 +38,7 @@ export class DirectoryWatch {
   }
 }
 
-/** When anything in a directory was last made, renamed or removed; `undefined` if there is no directory. */
+/** The time of the last creation, renaming or removal in a directory; `undefined` if it does not exist. */
 function changeTime(directory: string): number | undefined {
   try {
     return statSync(directory, { throwIfNoEntry: false })?.ctimeMs;

@@ -1,10 +1,10 @@
 interface FollowedCall {
   readonly line: string;
-  /** Whether the current segment has this line, or an earlier one of the same call. */
+  /** Whether the current segment contains this line or an earlier line of the same call. */
   isOnDisk: boolean;
 }
 
-/** The lines of calls in flight, bounded by their length: one line per call, the newest. */
+/** The newest line of each call in flight, bounded by their total length. */
 export class FollowedCalls {
   readonly #maxLength: number;
   readonly #calls = new Map<string, FollowedCall>();
@@ -17,7 +17,7 @@ export class FollowedCalls {
     this.#maxLength = maxLength;
   }
 
-  /** Keeps the line of a call in place of an earlier one. Returns `false`, and changes nothing, if there is no room. */
+  /** Stores the line of a call and replaces an earlier one. Returns `false`, and changes nothing, without room for it. */
   follow(id: string, line: string): boolean {
     const earlier = this.#calls.get(id);
     const length = this.#length + line.length - (earlier?.line.length ?? 0);
@@ -48,7 +48,7 @@ export class FollowedCalls {
     return [...this.#calls.values()].map(({ line }) => line);
   }
 
-  /** Hands each line that is not on disk to `write`, until it returns `false`. Returns whether any was written. */
+  /** Passes each line that is not on disk to `write`, until it returns `false`. Returns whether any line was written. */
   writeEach(write: (line: string) => boolean): boolean {
     let hasWritten = false;
     for (const id of this.#unwritten) {
@@ -61,13 +61,13 @@ export class FollowedCalls {
     return hasWritten;
   }
 
-  /** A new segment has all lines. */
+  /** Marks all lines as on disk, after a new segment was written with all of them. */
   wroteAll(): void {
     for (const call of this.#calls.values()) call.isOnDisk = true;
     this.#unwritten.clear();
   }
 
-  /** No file has any line: the current segment was removed. */
+  /** Marks all lines as not on disk, after the current segment was removed. */
   lostAll(): void {
     for (const [id, call] of this.#calls) {
       call.isOnDisk = false;

@@ -4,20 +4,20 @@ import { listSegments } from "./segments.ts";
 
 interface Followed {
   offset: number;
-  /** The beginning of a line whose end is still to be written. */
+  /** The beginning of an incomplete last line. */
   rest: Buffer;
 }
 
-/** A record that some recorder has journalled. */
+/** A record from a recorder's journal. */
 export interface JournalledRecord {
   readonly recorderId: string;
   readonly record: TelemetryRecord;
 }
 
 /**
- * Reads what the recorders of a database journal, as they do: calls when they start (as `abandoned`, which is what they
- * are if nothing follows) and when they end, before they are in the database. A record may come more than once, with
- * the same id.
+ * Reads the records of all recorders from their journals, before they are in the database. A call appears when it starts
+ * (as `abandoned`, its status if nothing follows) and when it ends. The same record, with the same id, may appear more
+ * than once.
  */
 export class JournalFollower {
   readonly #databasePath: string;
@@ -27,7 +27,7 @@ export class JournalFollower {
     this.#databasePath = databasePath;
   }
 
-  /** What was written since the last time. What is no record is passed over. */
+  /** Returns the records written since the last call. Skips lines that are not records. */
   poll(): readonly JournalledRecord[] {
     const segments = listSegments(this.#databasePath);
     const files = new Map<string, Followed>();
@@ -64,7 +64,7 @@ function readFrom(path: string, followed: Followed): Buffer {
       closeSync(descriptor);
     }
   } catch {
-    // Removed meanwhile: what it held is in the database.
+    // The file was removed meanwhile; its records are in the database.
     return Buffer.alloc(0);
   }
 }
@@ -73,7 +73,7 @@ function tryDecode(line: string): TelemetryRecord | undefined {
   try {
     return decode(line);
   } catch {
-    // The header, or a line that recovery will set aside.
+    // The header, or a damaged line, with which recovery deals.
     return undefined;
   }
 }

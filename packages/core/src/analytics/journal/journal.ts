@@ -6,29 +6,28 @@ import { FollowedCalls } from "./followed-calls.ts";
 import { SegmentFiles } from "./segment-files.ts";
 import { FileLock } from "../file/lock.ts";
 
-/** Longest wait for the lock of a new journal, in milliseconds: a recovery may hold it for a moment. */
+/** Longest wait for the lock of a new journal, in milliseconds; a recovery may hold it briefly. */
 const LOCK_WAIT_MS = 100;
 
 /** @see TelemetryConfig.maxQueueBytes */
 const DEFAULT_MAX_FOLLOWED_LENGTH = 67_108_864;
 
-/** Lines a write at most, when several wait for room. */
-const MAX_LINES_A_WRITE = 64;
+/** Most lines per write, if several lines could not be written before. */
+const MAX_LINES_PER_WRITE = 64;
 
-/** Pause after a failed attempt to make new files, in milliseconds. */
+/** Pause after a failed attempt to create new files, in milliseconds. */
 const RETRY_MS = 100;
 
 /**
- * The copy on disk of the lines that wait in memory: what a killed process leaves behind.
+ * Copies the lines that wait in memory to disk, where they survive a killed process.
  *
- * Lines are released in the order they were appended, so that to release is to count. A line that cannot be
- * written (a full disk, no permission) stays in memory and is tried again, in order, with each later call. Files
- * that somebody removes are noticed at the next call, at most once per millisecond under load, and begun
- * again with everything that is not released.
+ * Lines are released in the order in which they were appended, so releasing needs only a count. A line that cannot be
+ * written (a full disk, no permission) stays in memory; each later call retries, in order. Removed files are noticed at
+ * the next call, at most once per millisecond under load, and replaced by new files with all unreleased lines.
  *
- * Size: on disk is at most twice what ever waited and was in flight at one time, and 1 MiB (`SEGMENT_BYTES`). The queue
- * keeps the first below `maxQueueBytes` characters, and this class the second below `maxFollowedLength` characters; each
- * character takes one to three bytes.
+ * Size on disk: at most twice the peak of waiting lines and lines of calls in flight, plus 1 MiB (`SEGMENT_BYTES`). The
+ * queue limits the former to `maxQueueBytes` characters, and this class limits the latter to `maxFollowedLength`
+ * characters; each character takes one to three bytes.
  */
 export class Journal {
   readonly #directory: string;
@@ -37,15 +36,15 @@ export class Journal {
   readonly #watch: DirectoryWatch;
   readonly #followed: FollowedCalls;
   readonly #files: SegmentFiles;
-  /** `undefined` until it is acquired, and when another process took it after its file was removed. */
+  /** `undefined` until it is acquired, and after its file was removed and another process acquired it. */
   #lock: FileLock | undefined;
-  /** Lines that are not released, oldest first. The newest ones may be in no file: see `#pending`. */
+  /** Unreleased lines, oldest first. The newest `#pending` of them are in no file. */
   readonly #lines: string[] = [];
-  /** How many of the newest lines are in no file. */
+  /** Number of newest lines that are in no file. */
   #pending = 0;
-  /** Pending lines that end a call in flight, with its id: until they are written, the line of its start is kept. */
+  /** The call id of each pending line that ends a call in flight; the call's start is kept until that line is written. */
   readonly #ends = new Map<string, string>();
-  /** Whether a file can have lines of calls that were settled without an end. */
+  /** Whether a file may contain lines of calls that were settled without an end. */
   #hasUnended = false;
   #written = 0;
   #failures = 0;
@@ -54,9 +53,9 @@ export class Journal {
   #isClosed = false;
 
   /**
-   * Begins the journal of a recorder. If nothing can be written there, it begins as soon as something can.
-   * @param onFailure Told of the first line that could not be written; again after all could.
-   * @param maxFollowedLength Characters of the lines of calls in flight; further calls are not kept.
+   * Starts the journal of a recorder. If its files cannot be created, later calls retry.
+   * @param onFailure Called at the first failed write, and again only after writing has succeeded in between.
+   * @param maxFollowedLength Most characters in the lines of calls in flight; calls beyond that are not journalled.
    */
   constructor(
     databasePath: string,
@@ -74,25 +73,25 @@ export class Journal {
     this.#look();
   }
 
-  /** Bytes written since the beginning. */
+  /** Total bytes written. */
   get written(): number {
     return this.#written;
   }
 
-  /** Lines that were in memory only for a time. */
+  /** Number of lines that could not be written at once. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Lines that are not released and would not survive the process now. */
+  /** Number of unreleased lines that would be lost if the process ended now. */
   get unwritten(): number {
     const pending = this.#pending === 0 ? [] : this.#lines.slice(-this.#pending);
     return this.#files.gone + pending.filter((line) => !this.#isCovered(line)).length;
   }
 
   /**
-   * Takes in a line, its end included, on disk before it returns if there is room. Never throws.
-   * @param callId The call in flight that this line ends: from now on it stands for it.
+   * Appends a line, including its newline. If there is room, the line is on disk when this returns. Never throws.
+   * @param callId The call in flight that this line ends; the line replaces that of its start.
    */
   append(line: string, callId?: string): void {
     if (this.#isClosed) return;
@@ -106,7 +105,7 @@ export class Journal {
     else this.#followed.forget(callId);
   }
 
-  /** The oldest `count` lines are written to the database, or given up. Never throws. */
+  /** Releases the oldest `count` lines, which are in the database or were given up. Never throws. */
   release(count: number): void {
     const released = this.#lines.splice(0, count);
     const left = this.#files.release(released.length);
@@ -119,7 +118,7 @@ export class Journal {
     this.#catchUp();
   }
 
-  /** Keeps the line of a call in flight, in place of an earlier one, until it ends or is settled. Never throws. */
+  /** Keeps the line of a call in flight, replacing an earlier one, until the call ends or is settled. Never throws. */
   follow(id: string, line: string): void {
     if (this.#isClosed) return;
     if (this.#watch.isDue()) this.#look();
@@ -131,15 +130,15 @@ export class Journal {
     if (this.#followed.isUnwritten(id)) this.#failures += 1;
   }
 
-  /** The call is not in flight any more, and no line will end it. Never throws. */
+  /** Drops a call that is no longer in flight and that no line will end. Never throws. */
   settle(id: string): void {
     this.#followed.forget(id);
     this.#hasUnended = true;
   }
 
   /**
-   * Ends the journal. The lines that are not released stay on disk, for the next process that opens the
-   * database, but for the `unwritten` ones: these are tried once more, then lost with the process.
+   * Closes the journal. Unreleased lines stay on disk for the next process that opens the database. Lines that are only
+   * in memory are written if possible, otherwise lost.
    */
   close(): void {
     if (this.#isClosed) return;
@@ -152,7 +151,7 @@ export class Journal {
     this.#end();
   }
 
-  /** Ends the journal and removes its files: everything in it is released. */
+  /** Releases all lines, closes the journal and removes its files. */
   remove(): void {
     if (this.#isClosed) return;
     this.#lines.length = 0;
@@ -162,12 +161,12 @@ export class Journal {
     this.#end();
   }
 
-  /** Calls that were counted as dropped must not be recovered as abandoned. */
+  /** Rewrites the files without dropped calls, which must not be recovered as abandoned. */
   #leaveOutUnended(): void {
     try {
       this.#files.replaceAll();
     } catch {
-      // No room: better one call too many than one too few.
+      // Without room, one call too many is better than one too few.
     }
   }
 
@@ -179,13 +178,13 @@ export class Journal {
     else this.#lock?.remove();
   }
 
-  /** Whether the process would leave the call of this pending line behind, though not its end. */
+  /** Whether the call that a pending line ends is on disk, without that end. */
   #isCovered(line: string): boolean {
     const id = this.#ends.get(line);
     return id !== undefined && this.#followed.isOnDisk(id);
   }
 
-  /** The line is on disk or released: what was kept for it is not needed any more. */
+  /** Drops the start of a call whose end is on disk or released. */
   #forgetEnd(line: string): void {
     const id = this.#ends.get(line);
     if (id === undefined) return;
@@ -193,10 +192,10 @@ export class Journal {
     this.#followed.forget(id);
   }
 
-  /** Writes what is in memory only, in order, as far as there is room. */
+  /** Writes the lines that are only in memory, in order, as far as there is room. */
   #catchUp(): void {
     let hasWritten = false;
-    for (let count = 1; this.#pending > 0; count = Math.min(2 * count, MAX_LINES_A_WRITE)) {
+    for (let count = 1; this.#pending > 0; count = Math.min(2 * count, MAX_LINES_PER_WRITE)) {
       const lines = this.#lines.slice(-this.#pending).slice(0, count);
       if (!this.#write(lines.join(""), lines.length)) return;
       hasWritten = true;
@@ -207,7 +206,7 @@ export class Journal {
     if (hasWritten) this.#isFailing = false;
   }
 
-  /** Writes a text that has `count` lines which wait. */
+  /** Writes a text that contains `count` pending lines. Returns whether it succeeded. */
   #write(text: string, count: number): boolean {
     try {
       this.#written += this.#files.append(text, count);
@@ -223,7 +222,7 @@ export class Journal {
     this.#isFailing = true;
   }
 
-  /** Notices files that somebody removed, and makes new ones. */
+  /** Detects removed files and creates new ones. */
   #look(): void {
     if (this.#watch.check(() => this.#files.areThere() && this.#holdsLock)) return;
     if (this.#files.isNewestGone) this.#followed.lostAll();
@@ -235,8 +234,8 @@ export class Journal {
   }
 
   /**
-   * Makes a new file for all that is not released. Also if only the lock was removed: a process that took this
-   * one for dead removes the old files after it has read them, whatever was appended since.
+   * Creates a new file with all unreleased lines, even if only the lock was removed: a process that considers this one
+   * dead removes the old files after reading them, including lines that were appended since.
    */
   #restore(): void {
     this.#retryAt = now() + RETRY_MS;
@@ -258,7 +257,7 @@ export class Journal {
   }
 }
 
-/** In milliseconds, by a clock that tests do not stop. */
+/** Time in milliseconds, from a clock that fake timers do not stop. */
 function now(): number {
   return Bun.nanoseconds() / 1_000_000;
 }

@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 
 /**
- * A file that grows by whole texts: each is in it to its end, or not at all. Readable by its owner only.
+ * A file to which texts are appended completely or not at all. Only its owner can read it.
  *
- * A text costs one `write(2)` and no fsync: it survives the process, not a power cut.
+ * Each text costs one `write(2)` and no fsync: it survives the process, but not a power cut.
  */
 export class LineFile {
   readonly #path: string;
@@ -27,7 +27,7 @@ export class LineFile {
     this.#inode = fstatSync(descriptor).ino;
   }
 
-  /** Makes a new file that holds `text`. Throws, and leaves no file, if it cannot. */
+  /** Creates a new file with the content `text`. Throws, and leaves no file, on failure. */
   static create(path: string, text: string): LineFile {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND;
     const descriptor = openSync(path, flags, 0o600);
@@ -40,12 +40,12 @@ export class LineFile {
     }
   }
 
-  /** In bytes. */
+  /** Length in bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether its name still leads to this file: nobody moved, removed or replaced it. */
+  /** Whether the path still leads to this file, which was not moved, removed or replaced. */
   get exists(): boolean {
     try {
       return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode;
@@ -54,7 +54,7 @@ export class LineFile {
     }
   }
 
-  /** Returns the bytes written. Throws, and the file is as it was, if there is no room for all of them. */
+  /** Appends `text` and returns its length in bytes. Throws, and leaves the file unchanged, if not all of it fits. */
   append(text: string): number {
     if (this.#descriptor === undefined) throw new Error(`${this.#path} is closed`);
     const count = writeWhole(this.#descriptor, text, this.#length);
@@ -74,31 +74,29 @@ export class LineFile {
   }
 }
 
-/** Half a line would spoil the next one. Returns the bytes written. */
+/** Writes all of the text or none of it, because half a line would corrupt the next one. Returns the bytes written. */
 function writeWhole(descriptor: number, text: string, length: number): number {
   const bytes = toBytes(text);
   const count = writeSync(descriptor, bytes);
   if (count === bytes.length) return count;
-  // A full disk takes a part of a text.
+  // A full disk accepts a part of the text.
   ftruncateSync(descriptor, length);
   throw new Error("no space left for a whole line");
 }
 
-/** Where texts become bytes: to write a text itself takes twice as long. */
+/** Buffer for encoding: passing the string to `writeSync` takes twice as long. */
 const scratch = Buffer.allocUnsafeSlow(65_536);
 
-/** The text in UTF-8, until the next call. */
+/** Encodes the text as UTF-8. The result is valid until the next call. */
 function toBytes(text: string): Uint8Array {
-  // A UTF-16 code unit takes three bytes at most.
+  // A UTF-16 code unit takes at most three bytes.
   if (text.length * 3 > scratch.length) return Buffer.from(text);
   return scratch.subarray(0, scratch.write(text));
 }
 
-/** What cannot be removed or closed is left: to read a journal twice does no harm. */
+/** Ignores a failure to close or remove a file: reading a journal twice is harmless. */
 function tryTo(step: () => void): void {
   try {
     step();
-  } catch {
-    // Nothing depends on it.
-  }
+  } catch {}
 }

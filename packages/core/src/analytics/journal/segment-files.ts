@@ -2,28 +2,28 @@ import { join } from "node:path";
 import type { FollowedCalls } from "./followed-calls.ts";
 import { LineFile } from "./line-file.ts";
 
-/** The first line of each segment. A reader leaves a version that it does not know alone. */
+/** The first line of each segment. Readers skip segments of a newer version. */
 export const JOURNAL_HEADER = { format: "toolmeter-journal", version: 1 } as const;
 
 const HEADER_LINE = `${JSON.stringify(JOURNAL_HEADER)}\n`;
 
-/** A segment is replaced when it is this long, in bytes, or twice as long as at its beginning. */
+/** A segment is replaced at this length, in bytes, or at twice its initial length if that is more. */
 const SEGMENT_BYTES = 1_048_576;
 
-/** A segment that cannot be replaced (no descriptor left) takes lines up to this many times its limit. */
+/** A segment that cannot be replaced (no descriptor left) grows up to this multiple of its limit. */
 const MAX_OVERDUE = 4;
 
 interface Segment {
   readonly file: LineFile;
-  /** Lines of this segment that are not released. */
+  /** Number of unreleased lines in this segment. */
   waiting: number;
-  /** Whether somebody removed the file: its lines are in memory only. */
+  /** Whether the file was removed, so that its lines are only in memory. */
   isGone: boolean;
 }
 
 /**
- * The files of one journal. Lines are appended to the newest, which also has the lines of all calls in flight. A file
- * is removed when all its lines are released, or when a new one has taken them over.
+ * The files of one journal. Lines are appended to the newest, which also contains the lines of all calls in flight. A
+ * file is removed when all its lines are released, or copied to a new file.
  */
 export class SegmentFiles {
   readonly #directory: string;
@@ -36,7 +36,7 @@ export class SegmentFiles {
   #limit = SEGMENT_BYTES;
   #created = 0;
 
-  /** @param waiting Returns the lines in all files that are not released, oldest first. */
+  /** @param waiting Returns the unreleased lines of all files, oldest first. */
   constructor(
     directory: string,
     recorderId: string,
@@ -49,12 +49,12 @@ export class SegmentFiles {
     this.#followed = followed;
   }
 
-  /** Whether a file was ever made, or tried to be made. */
+  /** Whether creating a file was ever attempted. */
   get hasBegun(): boolean {
     return this.#created > 0;
   }
 
-  /** Lines that are not released, in files that somebody removed. */
+  /** Number of unreleased lines in removed files. */
   get gone(): number {
     return sum(this.#segments.filter(({ isGone }) => isGone));
   }
@@ -63,13 +63,13 @@ export class SegmentFiles {
     return this.#segments.at(-1)?.isGone === true;
   }
 
-  /** Looks for files that somebody removed. Returns whether there is a file, and none was removed. */
+  /** Checks for removed files. Returns whether there is a file and none was removed. */
   areThere(): boolean {
     for (const segment of this.#segments) segment.isGone = !segment.file.exists;
     return this.#segments.length > 0 && !this.#segments.some(({ isGone }) => isGone);
   }
 
-  /** Appends `text`, which has `count` lines that wait, and returns its bytes. Throws, and changes no line, if it cannot. */
+  /** Appends `text`, which contains `count` unreleased lines; returns its length in bytes. Throws, and changes nothing, on failure. */
   append(text: string, count: number): number {
     const segment = this.#newest();
     const bytes = segment.file.append(text);
@@ -77,12 +77,12 @@ export class SegmentFiles {
     return bytes;
   }
 
-  /** Makes one file for everything that waits, in place of all others. Throws, and changes nothing, if it cannot. */
+  /** Replaces all files by one with all unreleased lines. Throws, and changes nothing, on failure. */
   replaceAll(): void {
     this.#replace(0);
   }
 
-  /** Counts the oldest `count` lines as released. Returns how many of them were in no file. */
+  /** Releases the oldest `count` lines. Returns how many of them were in no file. */
   release(count: number): number {
     let left = count;
     for (const segment of this.#segments) {
@@ -93,13 +93,13 @@ export class SegmentFiles {
     return left;
   }
 
-  /** Removes the files whose lines are all released, except the newest: it is written to. */
+  /** Removes files without unreleased lines, except the newest, which is still written to. */
   removeReleased(): void {
     while (this.#segments.length > 1 && this.#segments[0]?.waiting === 0)
       this.#segments.shift()?.file.remove();
   }
 
-  /** Closes the files with lines that wait, and the newest if `keepsNewest`; removes the others. */
+  /** Closes the files with unreleased lines, and the newest if `keepsNewest`; removes the others. */
   close(keepsNewest: boolean): void {
     const newest = this.#segments.at(-1);
     for (const segment of this.#segments) {
@@ -108,10 +108,10 @@ export class SegmentFiles {
     }
   }
 
-  /** The segment that takes the next line. Throws if there is none. */
+  /** Returns the segment for the next line. Throws if there is none. */
   #newest(): Segment {
     const newest = this.#segments.at(-1);
-    if (!newest || newest.isGone) throw new Error(`no file could be made in ${this.#directory}`);
+    if (!newest || newest.isGone) throw new Error(`no file could be created in ${this.#directory}`);
     if (newest.file.length < this.#limit) return newest;
     try {
       const count = this.#segments.length;
@@ -122,7 +122,7 @@ export class SegmentFiles {
     }
   }
 
-  /** Whether more than half of the newest segment is released or superseded: the rest moves to the next one. */
+  /** Whether more than half of the segment is released or superseded; the rest then moves to the next segment. */
   #isSparse({ waiting, file }: Segment): boolean {
     const lines = waiting === 0 ? [] : this.#waiting().slice(-waiting);
     const bytes = lines.reduce((total, line) => total + Buffer.byteLength(line), 0);
@@ -130,8 +130,8 @@ export class SegmentFiles {
   }
 
   /**
-   * Begins a segment in place of those from index `from` on: with what waits in them and the calls in flight. The old
-   * files are removed after it is written. Throws, and changes nothing, if it cannot be.
+   * Replaces the segments from index `from` on by one with their unreleased lines and the calls in flight. The old files
+   * are removed after the new one is written. Throws, and changes nothing, on failure.
    */
   #replace(from: number): Segment {
     this.#created += 1;

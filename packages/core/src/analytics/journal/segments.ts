@@ -14,21 +14,21 @@ export interface SegmentFile {
 const SEGMENT = /^([0-9a-f-]{36})-(\d+)\.jsonl$/;
 const LOCK = /^([0-9a-f-]{36})\.lock$/;
 
-/** Bytes read at once. */
+/** Bytes per read. */
 const CHUNK_BYTES = 262_144;
 
-/** A longer line is passed over without being held in memory, in bytes: the queue holds no longer one by default. */
+/** Longer lines are skipped without being kept in memory, in bytes. By default, the queue accepts no longer line. */
 const MAX_LINE_BYTES = 67_108_864;
 
 const LINE_END = 0x0a;
 
-/** How the line of a record begins. */
+/** The beginning of each record's line. */
 const RECORD_START = '{"kind":"';
 
-/** Places in a damaged line where a whole one is looked for. */
+/** Most positions of a damaged line at which a whole record is searched for. */
 const MAX_TRIES = 16;
 
-/** The segments of all recorders of a database, in the order in which each recorder wrote its own. */
+/** Lists the segments of all recorders of a database; those of each recorder are in the order of writing. */
 export function listSegments(databasePath: string): readonly SegmentFile[] {
   const directory = journalDirectory(databasePath);
   return entries(directory)
@@ -40,13 +40,13 @@ export function listSegments(databasePath: string): readonly SegmentFile[] {
     .toSorted((a, b) => a.number - b.number);
 }
 
-/** The recorders of a database, living or dead, that have a lock or a segment. */
+/** Lists the recorders of a database, living or dead, that have a lock file or a segment. */
 export function listRecorders(databasePath: string): readonly string[] {
   const names = entries(journalDirectory(databasePath)).map(({ name }) => name);
   return [...new Set(names.flatMap((name) => (SEGMENT.exec(name) ?? LOCK.exec(name))?.[1] ?? []))];
 }
 
-/** The lock that is held while the journal of a dead recorder is taken in: by one process at a time. */
+/** The path of the lock under which one process at a time imports the journal of a dead recorder. */
 export function recoveryLock(databasePath: string): string {
   return join(journalDirectory(databasePath), "recovery.lock");
 }
@@ -55,21 +55,21 @@ function entries(directory: string): readonly Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
   } catch {
-    // No recorder has written here yet, or the directory cannot be read: then nothing was written there either.
+    // No recorder has written here yet, or the directory is unreadable, so that no recorder can have written there.
     return [];
   }
 }
 
-/** A line of a segment: its record, or why it has none. */
+/** A line of a segment: its record, or the reason why it has none. */
 export type SegmentLine =
   | { readonly record: TelemetryRecord; readonly length: number }
   | { readonly error: unknown };
 
 /**
- * Reads the records of a segment, each line on its own, a few hundred kilobytes at a time.
+ * Reads the records of a segment line by line, in chunks of 256 KiB.
  *
- * A last line without its end was never accepted: it counts if it is whole, else it is no error.
- * @throws If a newer Toolmeter wrote the file: it is for that one to read.
+ * A last line without newline was never accepted: its record is returned if complete, otherwise ignored without error.
+ * @throws If a newer Toolmeter wrote the file; only that version can read it.
  */
 export function* readSegment(path: string): Generator<SegmentLine, void> {
   let isFirst = true;
@@ -94,12 +94,12 @@ function toSegmentLines(text: string): readonly SegmentLine[] {
   }
 }
 
-/** The whole line that follows a damaged one without its end, if there is one. */
+/** Finds a whole record that follows a damaged one in the same line. */
 function salvage(text: string): readonly SegmentLine[] {
   let start = text.indexOf(RECORD_START, 1);
   for (let tries = 0; start > 0 && tries < MAX_TRIES; tries += 1) {
     try {
-      // What a payload holds is none: behind it comes more than a line's end.
+      // Text inside a payload cannot match, because more than the end of the line follows it.
       return [{ record: decode(text.slice(start)), length: text.length - start }];
     } catch {
       start = text.indexOf(RECORD_START, start + 1);
@@ -110,17 +110,17 @@ function salvage(text: string): readonly SegmentLine[] {
 
 function assertReadable(firstLine: string, path: string): void {
   if (headerVersion(firstLine) <= JOURNAL_HEADER.version) return;
-  throw new Error(`a newer Toolmeter wrote ${path}; update Toolmeter`);
+  throw new Error(`a newer Toolmeter wrote ${path}; update Toolmeter to read it`);
 }
 
-/** The version in a segment's first line; 0 if the line is something else. */
+/** Returns the version in a segment's header; 0 if the line is not a header. */
 function headerVersion(text: string): number {
   const [, version] = /^\{"format":"toolmeter-journal","version":(\d+)\}$/.exec(text) ?? [];
   return Number(version ?? 0);
 }
 
 interface RawLine {
-  /** Without its end, valid until the next line is asked for; `undefined` if it is too long. */
+  /** The line without its newline, valid until the next line is read; `undefined` if it is too long. */
   readonly bytes: Buffer | undefined;
   readonly isEnded: boolean;
 }
@@ -148,13 +148,13 @@ function* readLines(path: string): Generator<RawLine, void> {
       yield take(true);
       start = end + 1;
     }
-    // A copy: the next chunk takes the place of this one.
+    // Copied, because the next chunk overwrites this one.
     if (start < chunk.length) add(Buffer.from(chunk.subarray(start)));
   }
   if (length > 0) yield take(false);
 }
 
-/** Each chunk is valid until the next one is asked for. */
+/** Yields chunks that are valid until the next one is read. */
 function* readChunks(path: string): Generator<Buffer, void> {
   const descriptor = openSync(path, "r");
   try {

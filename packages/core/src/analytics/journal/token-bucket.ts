@@ -1,6 +1,6 @@
-const NANOSECONDS = 1_000_000;
+const NANOSECONDS_PER_MS = 1_000_000;
 
-/** Allows an action `perMillisecond` times a millisecond in the long run, and `burst` times at once after a rest. */
+/** Limits an action to `perMillisecond` times per millisecond on average, and to bursts of `burst` after a pause. */
 export class TokenBucket {
   readonly #perMillisecond: number;
   readonly #burst: number;
@@ -13,10 +13,10 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Takes a token, if there is one. */
+  /** Takes a token. Returns false if there is none. */
   take(): boolean {
     const now = Bun.nanoseconds();
-    const earned = ((now - this.#filledAt) / NANOSECONDS) * this.#perMillisecond;
+    const earned = ((now - this.#filledAt) / NANOSECONDS_PER_MS) * this.#perMillisecond;
     this.#filledAt = now;
     this.#tokens = Math.min(this.#burst, this.#tokens + earned);
     if (this.#tokens < 1) return false;

@@ -10,51 +10,51 @@ import {
 } from "node:util/types";
 import { isCostlyToCut } from "./beginning.ts";
 
-/** SQLite's JSON functions refuse text that is nested deeper (https://sqlite.org/json1.html). */
+/** SQLite's JSON functions reject deeper nesting (https://sqlite.org/json1.html). */
 const MAX_DEPTH = 1_000;
 
-/** A wider object is not read: the engine collects all its names before it gives the first, 0.2 µs each. */
+/** Wider objects are not read: the engine collects all names before it yields the first, 0.2 µs each. */
 const MAX_PROPERTIES = 16_384;
 
 const TOO_WIDE = `an object of more than ${MAX_PROPERTIES} properties`;
 
 const MAX_PROTOTYPES = 100;
 
-/** A small object in the engine's estimate of its memory, which grows by one or more with each further name. */
+/** The engine's memory estimate for a small object. Each additional property adds at least 1. */
 const SMALL_OBJECT = 64;
 
-/** A larger bigint is not read: the time to write it in decimal is quadratic in its length. */
+/** Larger bigints are not read: decimal conversion is quadratic in their length. */
 const MAX_BIGINT = 10n ** 1_000n;
 
-/** The work that a copy may take. */
+/** Limits on the work of one copy. */
 export interface CopyLimits {
-  /** Values visited, including those that JSON leaves out. */
+  /** Values visited, including those that JSON omits. */
   readonly nodes: number;
-  /** Characters of JSON text copied, escapes not counted. */
+  /** Characters of JSON text copied, not counting escapes. */
   readonly characters: number;
 }
 
 export interface BoundedCopy {
-  /** Arrays, primitives and objects without prototype. `undefined` if JSON has no text for the value. */
+  /** Arrays, primitives and objects without prototype. `undefined` if JSON cannot represent the value. */
   readonly value: unknown;
-  /** Length of its JSON text in characters, escapes not counted; a lower bound unless `isWhole`. */
+  /** Length of the JSON text in characters, not counting escapes; a lower bound unless `isWhole`. */
   readonly length: number;
-  /** False if a limit was reached; `value` is then the beginning. */
+  /** False if a limit was reached; `value` then holds only the beginning. */
   readonly isWhole: boolean;
 }
 
 type Properties = Readonly<Record<string, unknown>>;
 
 /**
- * Copies what `JSON.stringify` would write of a value, as plain data, and stops at the limits.
+ * Copies a value as plain data, with the content that `JSON.stringify` would write, and stops at the limits.
  *
- * A bigint becomes its decimal text. Binary data, and the numbers that `Buffer.toJSON` makes of it, becomes
- * `{"$bytes": <size>, "type": <class>}`. What has no bounded cost (a proxy, an object of more than 16,384 properties,
- * a bigint of more than 1,000 digits) becomes `{"$unserializable": <reason>}`.
+ * A bigint becomes its decimal text. Binary data, including the output of `Buffer.toJSON`, becomes
+ * `{"$bytes": <size>, "type": <class>}`. A value of unbounded cost (a proxy, an object with more than 16,384
+ * properties, a bigint with more than 1,000 digits) becomes `{"$unserializable": <reason>}`.
  *
- * Getters and `toJSON` run once per visit. They are the host's code, so their own time has no limit.
+ * Getters and `toJSON` run once per visit. They are the host's code, so the limits do not cover their own time.
  *
- * Throws on a cycle, on more than 1,000 levels, and whatever getters and `toJSON` throw.
+ * Throws on a cycle and on more than 1,000 levels; rethrows errors from getters and `toJSON`.
  */
 export function boundedCopy(value: unknown, limits: CopyLimits): BoundedCopy {
   const copier = new Copier(limits);
@@ -64,7 +64,7 @@ export function boundedCopy(value: unknown, limits: CopyLimits): BoundedCopy {
 
 class Copier {
   readonly #limits: CopyLimits;
-  /** The objects that contain the value at hand. */
+  /** The ancestors of the current value. */
   readonly #path: object[] = [];
   #nodes = 0;
   length = 0;
@@ -98,7 +98,7 @@ class Copier {
   #stop(): void {
     if (this.isStopped) return;
     this.isStopped = true;
-    // A walk that has entered a cycle never leaves it, so a look at the end is enough.
+    // A walk that enters a cycle never leaves it, so one check at the end is enough.
     if (this.#isInCycle) throw new TypeError("a cyclic structure");
   }
 
@@ -145,9 +145,9 @@ class Copier {
     return this.#write({ $bytes: size, type }, 21 + String(size).length + type.length);
   }
 
-  /** What stands for an object that is not looked into. */
+  /** The replacement for an object whose content is not read; `undefined` if the content is to be read. */
   #opaque(value: object): Properties | undefined {
-    // Throws for a revoked proxy; of others it runs no code.
+    // Throws for a revoked proxy and runs no code of other proxies.
     const isArray = Array.isArray(value);
     if (isProxy(value)) return this.#unread("a proxy");
     if (isArray) return undefined;
@@ -158,7 +158,7 @@ class Copier {
       : this.#binary(binaryClass(value), value.byteLength);
   }
 
-  /** The value as its `toJSON` has it; the result is not asked again. */
+  /** Applies the value's `toJSON` once; a `toJSON` of the result is ignored, as in `JSON.stringify`. */
   #json(key: string | number, value: object): unknown {
     const toJson: unknown = Reflect.get(value, "toJSON");
     if (typeof toJson !== "function") return this.#container(value);
@@ -218,18 +218,18 @@ class Copier {
         written += 1;
       } else if (!this.isStopped) this.length -= name;
     }
-    // Names that are not enumerable take the engine as long.
+    // Non-enumerable names cost the engine the same time.
     this.#visit(Math.max(0, estimateShallowMemoryUsageOf(source) - SMALL_OBJECT - visited));
     return bytes !== undefined && written === 2 ? { $bytes: bytes, type: "Buffer" } : copy;
   }
 }
 
-/** Why the names of an object cannot be listed at bounded cost. */
+/** The reason why an object's names cannot be listed at bounded cost, if there is one. */
 function obstacleIn(source: object): string | undefined {
   if (estimateShallowMemoryUsageOf(source) > MAX_PROPERTIES) return TOO_WIDE;
   let inherited: object | null = Object.getPrototypeOf(source);
   for (let level = 0; inherited !== null && inherited !== Object.prototype; level++) {
-    // `for … in` lists what is inherited, too.
+    // `for … in` also lists inherited names.
     if (isProxy(inherited)) return "an object that inherits from a proxy";
     if (level > MAX_PROTOTYPES || estimateShallowMemoryUsageOf(inherited) > MAX_PROPERTIES)
       return TOO_WIDE;
@@ -238,19 +238,19 @@ function obstacleIn(source: object): string | undefined {
   return undefined;
 }
 
-/** What `JSON.rawJSON` returns: a number as it was written (https://tc39.es/proposal-json-parse-with-source/). */
+/** The result of `JSON.rawJSON`: source text that is not reformatted (https://tc39.es/proposal-json-parse-with-source/). */
 interface RawJson extends Properties {
   readonly rawJSON: string;
 }
 
-/** TypeScript's library does not know the function yet. */
+/** TypeScript's library does not declare `JSON.isRawJSON` yet. */
 const isRawJson: (value: object) => value is RawJson = Reflect.get(JSON, "isRawJSON");
 
 function isBinary(value: object): value is ArrayBufferLike | ArrayBufferView | Blob {
   return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob;
 }
 
-/** From internal slots: what the value itself says may be anything. */
+/** Reads internal slots, because own properties of the value can be forged. */
 function binaryClass(value: ArrayBufferLike | ArrayBufferView): string {
   if (Buffer.isBuffer(value)) return "Buffer";
   if (!ArrayBuffer.isView(value)) {
@@ -260,7 +260,7 @@ function binaryClass(value: ArrayBufferLike | ArrayBufferView): string {
   return String(Reflect.get(typedArray, Symbol.toStringTag, value) ?? "DataView");
 }
 
-/** What `Buffer.toJSON` returns: `{"type":"Buffer","data":[…]}`. */
+/** Whether the object is the output of `Buffer.toJSON`: `{"type":"Buffer","data":[…]}`. */
 function isBufferData(copy: Properties, key: string, value: unknown): value is readonly unknown[] {
   return key === "data" && copy["type"] === "Buffer" && Array.isArray(value) && !isProxy(value);
 }

@@ -6,29 +6,29 @@ export interface PayloadPolicy {
   readonly maxPayloadLength: number;
 }
 
-/** The fields of a call that may be of any size and shape. */
+/** The fields of a call that can have any size and shape. */
 export const PAYLOADS = ["arguments", "result", "attributes"] as const;
 
 export type Payloads = { readonly [Key in (typeof PAYLOADS)[number]]?: unknown };
 
-/** A call's payloads as JSON texts; one that is not to be stored is left out. */
+/** A call's payloads as JSON texts, without those that the policy does not store. */
 export type PayloadTexts = { readonly [Key in keyof Payloads]?: string | undefined };
 
 const NONE: PayloadTexts = {};
 
 /**
- * A validated call, or a part of one, as it travels. Takes copies only: what the caller changes later does
- * not reach it.
+ * Returns a validated call, or a part of one, with its payloads as JSON texts. The result shares no mutable data with
+ * the caller: later changes do not affect it.
  */
 export function toCallDetails<Call extends Payloads>(
   call: Call,
   policy: PayloadPolicy,
 ): Omit<Call, keyof Payloads> & PayloadTexts {
-  // Most calls have none of the three, and a spread takes time.
+  // Most calls have no payload, and a spread is costly.
   return hasNoPayloads(call) ? call : { ...call, ...toPayloadTexts(call, policy) };
 }
 
-/** The payloads of a call as JSON texts, within their caps. */
+/** Converts a call's payloads to JSON texts within their length limits. */
 export function toPayloadTexts(
   { arguments: input, result, attributes }: Payloads,
   { capturePayloads, maxPayloadLength }: PayloadPolicy,

@@ -1,19 +1,20 @@
 import { boundedCopy } from "./bounded-copy.ts";
 import { errorMessage } from "../errors.ts";
 
-/** Values visited at most, or one for each 8 characters if a longer text is allowed. */
+/** Most values visited, unless `maxLength` allows more: one value per 8 characters. */
 const MAX_NODES = 8_192;
 
 const MAX_REASON_LENGTH = 256;
 
 /**
- * Any value as JSON text of at most `maxLength` characters; always valid for SQLite's JSON functions, never throws.
+ * Returns any value as JSON text of at most `maxLength` characters, or `null` if JSON cannot represent it. The text is
+ * always valid for SQLite's JSON functions. Never throws.
  *
- * The text is that of `JSON.stringify`, except for what `boundedCopy` replaces. A value whose text is longer, or that
- * has more than 8,192 parts (or one for each 8 characters of `maxLength`), becomes
- * `{"$truncated": <beginning of the text>, "length": <characters of the whole text, at least>}`. A value that cannot be
- * read (a cycle, more than 1,000 levels, a getter that throws) becomes `{"$unserializable": <reason>}`. The envelope
- * alone takes up to 45 characters, whatever `maxLength` is.
+ * The text is that of `JSON.stringify`, except for the replacements of `boundedCopy`. A value with a longer text, or
+ * with more than 8,192 parts (or one per 8 characters of `maxLength`, if that is more), becomes
+ * `{"$truncated": <beginning of the text>, "length": <lower bound of the full length in characters>}`. A value that
+ * cannot be read (a cycle, more than 1,000 levels, a getter that throws) becomes `{"$unserializable": <reason>}`. The
+ * envelope takes up to 45 characters, even if `maxLength` is smaller.
  */
 export function toJsonText(value: unknown, maxLength: number): string | null {
   const { text, length, isWhole } = stringify(value, maxLength);
@@ -43,18 +44,18 @@ function stringify(value: unknown, maxLength: number): BoundedText {
   }
 }
 
-/** The brackets at the end close what was not finished. */
+/** Drops the trailing brackets, which close containers that were cut off. */
 function withoutClosers(text: string): string {
   let end = text.length;
   while (text[end - 1] === "]" || text[end - 1] === "}") end -= 1;
   return text.slice(0, end);
 }
 
-/** As much of the beginning as fits, escaped, between the rest. */
+/** Wraps as much of the beginning as fits, escaped, in the `$truncated` envelope. */
 function truncated(text: string, length: number, maxLength: number): string {
   const [head, tail] = ['{"$truncated":"', `","length":${length}}`];
   const room = Math.max(0, maxLength - head.length - tail.length);
-  // Without half of a surrogate pair at its end, JSON text has only quotes and backslashes to escape.
+  // JSON text needs escapes only for quotes and backslashes, as long as it does not end with half a surrogate pair.
   const beginning = text.slice(0, isHighSurrogate(text, room - 1) ? room - 1 : room);
   const escaped = JSON.stringify(beginning).slice(1, -1).slice(0, room);
   return head + withoutHalfEscape(escaped) + tail;
@@ -65,7 +66,7 @@ function isHighSurrogate(text: string, index: number): boolean {
   return code >= 0xd8_00 && code <= 0xdb_ff;
 }
 
-/** The cut may have left the first backslash of two characters that belong together. */
+/** Removes the backslash of an escape sequence that was cut in half. */
 function withoutHalfEscape(escaped: string): string {
   let end = escaped.length;
   while (escaped[end - 1] === "\\") end -= 1;

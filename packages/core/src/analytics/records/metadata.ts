@@ -11,11 +11,11 @@ import {
 
 const count = z.int().min(0).optional();
 const label = z.string().optional();
-/** Not `z.record`, which copies every property, however many there are. */
+/** Not `z.record`, which copies every property of an object of any size. */
 const attributes = z
   .custom<Record<string, unknown>>(isProperties, "Invalid input: expected an object of properties")
   .optional();
-/** Up to the end of the year 9999, the last that SQLite's date functions know. */
+/** Up to the end of the year 9999, the limit of SQLite's date functions. */
 const startedAt = z.number().min(0).max(253_402_300_799_999).optional();
 
 const outputContentTypes = z
@@ -24,7 +24,7 @@ const outputContentTypes = z
   .pipe(z.partialRecord(z.enum(CONTENT_TYPES), z.int().min(0)))
   .optional();
 
-/** Definitions that one start of a session can name; more can follow in another. */
+/** Most definitions per session start; another start of the same session can add more. */
 const MAX_DEFINITIONS = 1_000;
 
 const definitionHashes = z
@@ -68,16 +68,16 @@ const outcomeFields = {
   errorMessage: label,
 };
 
-/** The fields that identify a call, its session and its parties: what is journalled when it starts. */
+/** The fields that identify a call, its session and its parties; they are journalled when the call starts. */
 export const callStartSchema = z.object(startFields);
 
-/** The fields that say how a call ended: what is journalled before the other details of its end are collected. */
+/** The fields that describe how a call ended; they are journalled before its other details are collected. */
 export const callOutcomeSchema = z.object(outcomeFields);
 
-/** What a caller says of one finished tool call. Unknown keys are ignored. */
+/** Validates the description of one finished tool call. Unknown keys are ignored. */
 export const toolCallMetadataSchema = z.object({
   ...startFields,
-  /** By a monotonic clock, in milliseconds, fractions welcome. */
+  /** Measured with a monotonic clock, in milliseconds; may be fractional. */
   durationMs: z.number().min(0),
   ...outcomeFields,
   inputBytes: count,
@@ -86,35 +86,35 @@ export const toolCallMetadataSchema = z.object({
   outputTokens: count,
   /** How the tokens were counted or estimated. */
   tokenMethod: label,
-  /** How many blocks of each type the result has. */
+  /** Number of content blocks per type in the result. */
   outputContentTypes,
   cacheHit: z.boolean().optional(),
-  /** Equal for equal arguments; it should not let anybody guess them. */
+  /** Equal for equal arguments. Use a hash from which the arguments cannot be guessed. */
   argumentHash: label,
-  /** Equal for arguments of the same keys and types. */
+  /** Equal for arguments with the same keys and types. */
   argumentShapeHash: label,
-  /** The id of the call whose question this one answers; a handle's `id`. */
+  /** The id of the call whose request for input this call answers; a handle's `id`. */
   continuedFrom: label,
   /** Stored only with `capturePayloads`. */
   arguments: z.unknown().optional(),
   /** Stored only with `capturePayloads`. */
   result: z.unknown().optional(),
-  /** Anything else worth a query, stored as JSON. */
+  /** Any other data worth querying, stored as JSON. */
   attributes,
 });
 
-/** What a caller says of a session; every field may be missing. */
+/** Validates the description of a session. Every field is optional. */
 export const sessionDetailsSchema = z.object({
   startedAt,
-  /** `session`, or no more than a `connection`. */
+  /** `session` if the protocol names it, otherwise `connection`. */
   kind: z.enum(SESSION_KINDS).optional(),
   ...partyFields,
   attributes,
-  /** The hashes of the tool definitions that its client was given, the first 1,000 of them; more may follow. */
+  /** Hashes of the tool definitions that the client received. Only the first 1,000 are read; another start can add more. */
   definitionHashes,
 });
 
-/** What a caller says of a tool's definition. */
+/** Validates the description of a tool definition. */
 export const toolDefinitionSchema = z.object({
   hash: z.string().min(1),
   toolName: z.string().min(1),
@@ -136,12 +136,12 @@ export type ToolDefinition = z.input<typeof toolDefinitionSchema>;
 
 type Payload = "arguments" | "result" | "attributes";
 
-/** A validated call as it travels: its payloads are JSON texts, within their caps. */
+/** A validated call whose payloads are JSON texts within their length limits. */
 export type CallDetails = Omit<z.output<typeof toolCallMetadataSchema>, Payload> & {
   readonly [Key in Payload]?: string | undefined;
 };
 
-/** An object of no class; a proxy is let through, because `toJsonText` does not look into it. */
+/** Whether a value is a plain object. A proxy counts as one, because `toJsonText` does not read its content. */
 function isProperties(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (isProxy(value)) return true;
@@ -150,12 +150,12 @@ function isProperties(value: unknown): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** What zod found wrong, in lines for people; of any other error its message. Never throws. */
+/** Formats zod's findings as readable lines; returns the message of any other error. Never throws. */
 export function explainRefusal(error: unknown): string {
   try {
     if (error instanceof ZodError) return z.prettifyError(error);
   } catch {
-    // Even to look at an error may throw.
+    // Reading a thrown value can throw.
   }
   return messageOf(error);
 }

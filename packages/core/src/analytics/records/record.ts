@@ -4,7 +4,7 @@ import type { CallDetails } from "./metadata.ts";
 import { cutTexts, hasLongText } from "./texts.ts";
 import type { RecorderHealth as RecorderHealthColumns } from "../schema.ts";
 
-/** What is written, in order. */
+/** A record that is written to the database, in the order in which it was recorded. */
 export type TelemetryRecord =
   | { readonly kind: "tool_call"; readonly row: ToolCallRow }
   | { readonly kind: "session_start"; readonly row: SessionStart }
@@ -13,17 +13,17 @@ export type TelemetryRecord =
   | { readonly kind: "recorder_end"; readonly row: RecorderEnd }
   | { readonly kind: "recorder_health"; readonly row: RecorderHealth };
 
-/** The newest word of a recorder on its hour replaces the one before. */
+/** A recorder's counters for one hour. The newest record replaces the previous one. */
 export type RecorderHealth = Readonly<RecorderHealthColumns>;
 
-/** The end of every session that a recorder opened and nobody ended; each at its last call, if no time is told. */
+/** Ends every open session of a recorder: at `endedAt`, or each at its last call if that is `null`. */
 export type RecorderEnd = {
   readonly recorderId: string;
   readonly endedAt: number | null;
   readonly reason: string;
 };
 
-/** A call before it is a row. */
+/** The encoded form of a call. */
 interface CallLine {
   readonly kind: "tool_call";
   readonly id: string;
@@ -46,10 +46,10 @@ const KINDS: readonly string[] = [
 ] satisfies readonly Line["kind"][];
 
 /**
- * A call as one line of JSON, the line's end included: in the journal, in the queue, to the worker.
+ * Encodes a call as one line of JSON, including the newline, for the journal, the queue and the worker.
  *
- * Put together by hand: an object around it would be walked once more, and a payload, which is JSON already,
- * would be escaped.
+ * The line is assembled by hand: wrapping the call in an object would traverse it again, and would escape payloads,
+ * which are JSON already.
  */
 export function encodeCall(id: string, recordedAt: number, call: CallDetails): string {
   const { arguments: input, result, attributes } = call;
@@ -61,19 +61,19 @@ export function encodeCall(id: string, recordedAt: number, call: CallDetails): s
     if (attributes !== undefined) payloads += `,"attributes":${attributes}`;
     plain = { ...call, arguments: undefined, result: undefined, attributes: undefined };
   }
-  // Before it is copied: a text may be of any length.
+  // Cut before encoding: a text can have any length.
   const text = JSON.stringify(hasLongText(plain) ? cutTexts(plain) : plain);
   return `{"kind":"tool_call","id":"${id}","recordedAt":${recordedAt},"call":${text}${payloads}}\n`;
 }
 
-/** Any other record as one line of JSON, the line's end included. */
+/** Encodes any other record as one line of JSON, including the newline. */
 export function encode(record: Exclude<TelemetryRecord, { kind: "tool_call" }>): string {
   return `${JSON.stringify(record)}\n`;
 }
 
 /**
- * Returns the record of a line; surrounding white space is ignored. Throws if the line is none of ours. Only what
- * this needs is checked here; `shape.ts` checks each field before it is stored.
+ * Decodes a line into its record; surrounding white space is ignored. Throws if the line is not a record. Checks only
+ * the fields it reads; `shape.ts` checks every field before it is stored.
  */
 export function decode(line: string): TelemetryRecord {
   const parsed: unknown = JSON.parse(line);
@@ -102,7 +102,7 @@ function payloadTexts({ arguments: input, result, attributes }: CallLine) {
   return { arguments: toText(input), result: toText(result), attributes: toText(attributes) };
 }
 
-/** What was parsed from a JSON text becomes the same text again. */
+/** Restores the JSON text that the payload was parsed from. */
 function toText(payload: unknown): string | undefined {
   return payload === undefined ? undefined : JSON.stringify(payload);
 }

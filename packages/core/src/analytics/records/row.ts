@@ -16,14 +16,14 @@ type Stored<Row> = { readonly [Column in keyof Row]: StoredValue<Row[Column]> };
 export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
 export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
 
-/** A session's row, and when its start was told: it opens a session again that had ended before. */
+/** A session's row and the time of its start record. A start that is later than the session's end reopens the session. */
 export type SessionStart = SessionRow & {
   readonly recordedAt: number;
-  /** The tool definitions that are to be linked with it. */
+  /** Tool definitions to link with the session. */
   readonly definitionHashes?: readonly string[];
 };
 
-/** The row of a call that was recorded at `recordedAt`. */
+/** Converts a call that was recorded at `recordedAt` to its row. */
 export function toToolCallRow(id: string, recordedAt: number, call: CallDetails): ToolCallRow {
   return {
     id,
@@ -50,7 +50,7 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
     requestId: call.requestId === undefined ? null : name(String(call.requestId)),
     traceId: name(call.traceId),
     parentSpanId: name(call.parentSpanId),
-    // Written out: a spread takes a third of the time of the whole row.
+    // Written out: a spread would take a third of the time of the whole conversion.
     clientName: name(call.clientName),
     clientVersion: name(call.clientVersion),
     serverName: name(call.serverName),

@@ -4,10 +4,10 @@ import type { sessionDetailsSchema, toolDefinitionSchema } from "./metadata.ts";
 import type { SessionStart } from "./row.ts";
 import { MAX_ATTRIBUTES_LENGTH, MAX_NAME_LENGTH, cut, name } from "./texts.ts";
 
-/** Longest stored JSON text of a tool's definition, in UTF-16 code units. */
+/** Longest stored JSON text of a tool definition, in UTF-16 code units. */
 const MAX_DEFINITION_LENGTH = 65_536;
 
-/** A session's row from what its starter said of it. */
+/** Converts validated session details to the session's start record. */
 export function toSessionStart(
   sessionId: string,
   recorderId: string,
@@ -28,7 +28,7 @@ export function toSessionStart(
   };
 }
 
-/** A tool's definition, and when it was seen. */
+/** A tool definition and the time at which it was seen. */
 export type SeenDefinition = {
   readonly hash: string;
   readonly toolName: string;
@@ -54,7 +54,7 @@ export function toSeenDefinition(
   };
 }
 
-/** The end of one session. The first end of a session stands. */
+/** The end of one session. Only the first end of a session counts. */
 export type SessionEnd = {
   readonly sessionId: string;
   readonly endedAt: number;

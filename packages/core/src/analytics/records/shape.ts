@@ -1,28 +1,27 @@
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 
-/** The last moment that SQLite's date functions know: the end of the year 9999, in milliseconds. */
+/** The limit of SQLite's date functions: the end of the year 9999, in milliseconds. */
 const MAX_TIME = 253_402_300_799_999;
 
-/** A field of a row, as the column that stores it wants it. */
+/** The requirements of a column for the field that it stores. */
 interface Field {
   readonly name: string;
   readonly type: "text" | "json" | "integer" | "real" | "time";
   readonly isNullable: boolean;
-  /** The closed set of words that a text is one of, if there is one. */
+  /** The allowed values of a text, if they are limited. */
   readonly words: readonly string[] | undefined;
-  /** What is stored if the field is missing; `undefined` if the row is then refused. */
+  /** The value stored for a missing field; `undefined` if such a row is refused. */
   readonly fallback: string | number | null | undefined;
 }
 
-/** The fields that a row has. */
 export type Shape = readonly Field[];
 
 type Row = Readonly<Record<string, unknown>>;
 
 /**
- * Derives the shape of a row from the columns that store it. A field that is missing, because the row was written
- * before its column existed, is null or the column's default.
- * @param missingCount Stored for a missing NOT NULL number without a default. Default: the row is refused.
+ * Derives the shape of a row from the columns that store it. A field is missing if the row was written before its
+ * column existed; it becomes null or the column's default.
+ * @param missingCount Stored for a missing NOT NULL number without a default. Default: such a row is refused.
  */
 export function shapeOf(columns: Record<string, SQLiteColumn>, missingCount?: number): Shape {
   return Object.entries(columns).map(([name, column]) => {
@@ -39,7 +38,7 @@ export function shapeOf(columns: Record<string, SQLiteColumn>, missingCount?: nu
 
 function typeOf(column: SQLiteColumn): Field["type"] {
   if (column.dataType === "json") return "json";
-  // Units are in the names of the columns.
+  // Column names end with their unit.
   if (column.name.endsWith("_at_ms")) return "time";
   switch (column.getSQLType()) {
     case "integer":
@@ -62,9 +61,8 @@ function fallbackOf(column: SQLiteColumn, missing: number | undefined): Field["f
 }
 
 /**
- * Returns the row with its missing fields filled in.
- *
- * SQLite stores a value of any type in a column of any type, and a row may come from a damaged journal.
+ * Returns the row with its missing fields filled in, after checking every field: SQLite stores any type in any column,
+ * and a row can come from a damaged journal.
  * @throws TypeError if a column cannot store its field.
  */
 export function conform<R extends Row>(row: R, shape: Shape): R {
@@ -101,7 +99,7 @@ function isStorable(value: unknown, { type, isNullable, words }: Field): boolean
   }
 }
 
-/** One text that is no JSON makes `json_extract` fail over the whole table. */
+/** A single invalid JSON text makes `json_extract` fail for a whole table. */
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);

@@ -24,35 +24,35 @@ const OTHER_FIELDS = FIELDS.filter(
   (key) => !Object.hasOwn(callStartSchema.shape, key) && !PAYLOADS.some((known) => known === key),
 );
 
-/** What is known of a call while it runs, each fact once. */
+/** The known fields of a running call, each stored once. */
 export interface StartedCall {
   readonly start: z.output<typeof callStartSchema>;
   readonly payloads: PayloadTexts;
-  /** Validated with the call's end: the tool waits for its start, and the schema of a whole call takes 3 times as long. */
+  /** Validated when the call ends: the tool waits for the start, and validating a whole call takes 3 times as long. */
   readonly others: Fields;
 }
 
-/** Validates and copies what is said of a call when it starts. Throws a ZodError that says what is wrong. */
+/** Validates and copies the metadata of a call that starts. Throws a ZodError if it is invalid. */
 export function toStartedCall(
-  said: Metadata,
+  metadata: Metadata,
   recordedAt: number,
   policy: PayloadPolicy,
 ): StartedCall {
-  const start = callStartSchema.parse(said);
+  const start = callStartSchema.parse(metadata);
   start.startedAt ??= recordedAt;
   return {
     start,
-    payloads: toPayloadTexts(said, policy),
-    others: pick(said, OTHER_FIELDS),
+    payloads: toPayloadTexts(metadata, policy),
+    others: pick(metadata, OTHER_FIELDS),
   };
 }
 
-/** The call as it is recorded if its end never comes. */
+/** Returns the call as it is recorded if it never ends. */
 export function abandoned({ start, payloads }: StartedCall, durationMs: number): CallDetails {
   return { ...start, ...payloads, durationMs, status: "abandoned" };
 }
 
-/** The call with the outcome of its end, before the rest of the end is known. Throws if the outcome is invalid. */
+/** Returns the call with its outcome, before its other end details are known. Throws if the outcome is invalid. */
 export function withOutcome(
   { start, payloads }: StartedCall,
   end: Metadata,
@@ -61,7 +61,7 @@ export function withOutcome(
   return { ...start, ...payloads, durationMs, ...callOutcomeSchema.parse(end) };
 }
 
-/** The call with its end, whose fields win over those of the start. Throws a ZodError if any is invalid. */
+/** Returns the whole call; fields of the end override those of the start. Throws a ZodError if any field is invalid. */
 export function ended(
   { start, payloads, others }: StartedCall,
   end: Fields,
@@ -77,16 +77,16 @@ export function ended(
   };
 }
 
-/** The fields that a call has, undefined ones left out. */
-export function knownFields(said: Metadata | null): Fields {
-  return said === null ? {} : pick(said, FIELDS);
+/** Picks the fields of a call, without undefined ones and unknown keys. */
+export function knownFields(metadata: Metadata | null): Fields {
+  return metadata === null ? {} : pick(metadata, FIELDS);
 }
 
-/** Reads each of these fields once, and no other: there may be a million. */
-function pick(said: Metadata, keys: readonly (keyof ToolCallMetadata)[]): Fields {
+/** Reads each listed field once and no other key, because the object can have a million keys. */
+function pick(metadata: Metadata, keys: readonly (keyof ToolCallMetadata)[]): Fields {
   const picked: Record<string, unknown> = {};
   for (const key of keys) {
-    const value: unknown = said[key];
+    const value: unknown = metadata[key];
     if (value !== undefined) picked[key] = value;
   }
   return picked;

@@ -1,14 +1,14 @@
 import { beginningOf } from "./beginning.ts";
 import type { CallDetails } from "./metadata.ts";
 
-/** Longest stored texts, in UTF-16 code units. Longer ones are cut, never refused. */
+/** Longest stored texts, in UTF-16 code units. Longer texts are cut, never refused. */
 export const MAX_NAME_LENGTH = 256;
 export const MAX_MESSAGE_LENGTH = 4_096;
 
-/** Longest stored JSON text of `attributes`, in UTF-16 code units; see `toJsonText` for a longer one. */
+/** Longest stored JSON text of `attributes`, in UTF-16 code units; `toJsonText` truncates a longer one. */
 export const MAX_ATTRIBUTES_LENGTH = 16_384;
 
-/** Whether any text may be longer than is stored of it. */
+/** Whether any text of the call may exceed its stored length. */
 export function hasLongText(call: Readonly<Record<string, unknown>>): boolean {
   for (const key in call) {
     const value = call[key];
@@ -17,7 +17,7 @@ export function hasLongText(call: Readonly<Record<string, unknown>>): boolean {
   return false;
 }
 
-/** The call with no text longer than is stored of it, so that nothing longer is kept on the way. */
+/** Cuts every text of the call to its stored length, so that no longer text is kept in memory or in the journal. */
 export function cutTexts(call: CallDetails): CallDetails {
   const texts = Object.entries(call).map(([key, value]) => {
     if (typeof value !== "string") return [key, value] as const;
@@ -29,18 +29,18 @@ export function cutTexts(call: CallDetails): CallDetails {
   return { ...call, ...Object.fromEntries(texts) };
 }
 
-/** An identifier or a name; an empty one says nothing and is stored as none. */
+/** Cuts an identifier or name to its stored length; an empty one becomes `null`. */
 export function name(value: string | undefined): string | null {
   return value ? cut(value, MAX_NAME_LENGTH) : null;
 }
 
-/** A NUL ends a text for SQLite's functions; half a surrogate pair is not UTF-8. Both become U+FFFD. */
+/** SQLite's functions end a text at NUL, and half a surrogate pair is invalid UTF-8. Both become U+FFFD. */
 const SUSPECT = /[\0\ud800-\udfff]/;
 
-/** The text, at most `maxLength` long and storable. */
+/** Returns the text, storable in SQLite and at most `maxLength` code units long. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength && !SUSPECT.test(text)) return text;
-  // By way of bytes: a slice alone would keep the whole of a huge text in memory.
+  // Copies through bytes: a slice alone would keep the whole text in memory.
   const copy = Buffer.from(beginningOf(text, maxLength)).toString();
   return copy.replaceAll("\0", "\ufffd");
 }

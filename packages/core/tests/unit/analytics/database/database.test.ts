@@ -41,9 +41,9 @@ const garbage = (bytes: Buffer) => bytes.fill(0xaa, 100, 4096);
 const notADatabase = (file: string) =>
   `Expected an SQLite database, but the file holds something else. Choose another path, or move the file away (${file}: file is not a database).`;
 const newer = (file: string) =>
-  `Expected schema version ${SCHEMA_VERSION} or older, but a newer Toolmeter wrote ${file}. Update Toolmeter, or choose another path.`;
+  `Expected schema version ${SCHEMA_VERSION} or older, got a newer one in ${file}. Update Toolmeter, or choose another path.`;
 const forbidden = (file: string) =>
-  `Expected to read and write ${file}, but its permissions forbid it. Change them, or choose another path.`;
+  `Expected read and write permission for ${file}. Change its permissions, or choose another path.`;
 const cannotOpen = (file: string) =>
   `Expected to open or create the file, but the system refused. Check that its directory allows it, or choose another path (${file}: unable to open database file).`;
 
@@ -221,7 +221,7 @@ describe("createAnalyticsDb refuses", () => {
       make: (file) => mkdirSync(file),
       code: "is_directory",
       message: (file) =>
-        `Expected a file, but ${file} is a directory. Name a file in it, such as ${file}/analytics.db.`,
+        `Expected a file, got the directory ${file}. Name a file in it, such as ${file}/analytics.db.`,
     },
     {
       name: "a path through a file",
@@ -229,7 +229,7 @@ describe("createAnalyticsDb refuses", () => {
       path: "file/a.db",
       code: "cannot_open",
       message: (file) =>
-        `Expected to make the directory ${join(file, "..")}, but the system refused. Make it, or choose another path.`,
+        `Expected to create the directory ${join(file, "..")}, but the system refused. Create it, or choose another path.`,
     },
     {
       name: "a text file",
@@ -284,7 +284,7 @@ describe("createAnalyticsDb refuses", () => {
     expect(failureOf(() => createAnalyticsDb(file))).toEqual({
       code: "foreign_database",
       path: file,
-      message: `Expected a Toolmeter database or a new file, but ${file} belongs to another program. Choose another path.`,
+      message: `Expected a Toolmeter database or a new file, got a database of another program at ${file}. Choose another path.`,
     });
     expect(contents(directory.path)).toEqual(before);
   });
@@ -412,7 +412,7 @@ describe("without permission, createAnalyticsDb refuses", () => {
       path: "deep/a.db",
       code: "cannot_open",
       message: (file) =>
-        `Expected to make the directory ${join(file, "..")}, but the system refused. Make it, or choose another path.`,
+        `Expected to create the directory ${join(file, "..")}, but the system refused. Create it, or choose another path.`,
     },
   ];
   test.each(cases)("$name", async ({ directoryMode, fileMode, path, code, message }) => {

@@ -86,7 +86,7 @@ test("tries again after a lock, and warns once if it lasts for ten minutes", () 
   expect(warnings).toEqual([]);
   elapse(20 * MINUTE_MS);
   expect(warnings).toEqual([
-    "Old calls could not be removed from a.db (database is locked). It is tried again until it succeeds.",
+    "Old calls could not be removed from a.db (database is locked). Removal is retried until it succeeds.",
   ]);
   isLocked = false;
   elapse(MINUTE_MS);
