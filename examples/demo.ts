@@ -1,16 +1,19 @@
 /**
- * Real tool calls of real MCP servers, recorded and reported: `bun run demo`.
+ * Real tool calls of real MCP servers, recorded and reported: `npm run demo`. They go to a file of the demo's own, beside
+ * the user's, or to `TOOLMETER_DB`.
  *
- * `demo/servers.ts` is the part to read: one server records itself, unchanged; the other one's client does.
+ * `demo/servers.ts` is the part to read: the first server runs unchanged and records itself, the second one is recorded
+ * by its client.
  */
 import { mkdtempDisposableSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Client, ProtocolError, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
-import { createAnalyticsDb } from "@toolmeter/core";
+import { createAnalyticsDb, errorMessage, toolCalls } from "@toolmeter/core";
+import { databasePath } from "@toolmeter/core/queries";
 import { type PlannedCall, type PlannedServer, plan } from "./demo/calls.ts";
 import { progress } from "./demo/progress.ts";
-import { lastSequence, report } from "./demo/report.ts";
 import { withServer } from "./demo/servers.ts";
 
 const interruption = new AbortController();
@@ -18,22 +21,41 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(name, () => interruption.abort(new Error(`Stopped by ${name}.`)));
 }
 
+const TOOLMETER = fileURLToPath(import.meta.resolve("@toolmeter/cli/src/toolmeter.ts"));
+
 try {
   await main(interruption.signal);
 } catch (error) {
-  progress.phase(error instanceof Error ? error.message : String(error));
+  progress.phase(errorMessage(error));
   process.exitCode = 1;
 }
 
 async function main(signal: AbortSignal): Promise<void> {
-  using db = createAnalyticsDb();
-  const before = lastSequence(db);
+  // Sample calls do not belong among the user's own.
+  const path = (process.env["TOOLMETER_DB"] ||= join(dirname(databasePath()), "demo.db"));
+  const before = await countCalls();
   using directory = mkdtempDisposableSync(join(tmpdir(), "toolmeter-demo-"));
   for (const server of plan(directory.path)) await driveServer(server, signal);
-  if (lastSequence(db) === before) {
+  const calls = (await countCalls()) - before;
+  if (calls === 0) {
     throw new Error("Expected to record, but TOOLMETER_DISABLED switches it off. Unset it.");
   }
-  console.log(await report(db, before));
+  const report = Bun.spawn(
+    [process.execPath, TOOLMETER, "report", "--since", "all", "--db", path],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  );
+  if ((await report.exited) !== 0) throw new Error("Expected a report, but toolmeter failed.");
+  progress.phase(`
+${calls} calls were added to this file. To ask it more:
+  export TOOLMETER_DB=${Bun.$.escape(path)}
+  npm run -s toolmeter -- errors`);
+}
+
+async function countCalls(): Promise<number> {
+  using db = createAnalyticsDb();
+  return await db.$count(toolCalls);
 }
 
 function driveServer(server: PlannedServer, signal: AbortSignal): Promise<void> {

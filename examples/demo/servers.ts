@@ -4,7 +4,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { instrument, instrumentation } from "@toolmeter/mcp";
 
 /** How the demo introduces itself to the servers. */
-export const CLIENT = { name: "toolmeter-demo", version: "0.1.0" };
+const CLIENT = { name: "toolmeter-demo", version: "0.1.0" };
 
 /** The entry of each published server: its package's `bin`. */
 const ENTRIES = {

@@ -2,20 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempDisposableSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type AnalyticsDb,
-  TelemetryService,
-  createAnalyticsDb,
-  sessionSummaries,
-  toolCalls,
-} from "@toolmeter/core";
+import { fileURLToPath } from "node:url";
+import { type AnalyticsDb, createAnalyticsDb, sessionSummaries, toolCalls } from "@toolmeter/core";
 import { count, eq } from "drizzle-orm";
 import { plan } from "../demo/calls.ts";
-import { perTool, report } from "../demo/report.ts";
 import { type FinishedExample, startExample } from "./run-example.ts";
 
 const PLANNED_CALLS = plan("/").flatMap((server) => server.calls).length;
 const TIMEOUT_MS = 30_000;
+const TOOLMETER = fileURLToPath(import.meta.resolve("@toolmeter/cli/src/toolmeter.ts"));
 
 /** A place of its own for a demo: its database, its temporary directory, its working directory. */
 function demoHome() {
@@ -58,12 +53,7 @@ describe("bun run demo", () => {
   });
 
   test("records every call that it makes; a second run adds to the same file", async () => {
-    expect(runs[0]?.stdout).toContain(
-      `${PLANNED_CALLS} calls this run, ${PLANNED_CALLS} in the file`,
-    );
-    expect(runs[1]?.stdout).toContain(
-      `${PLANNED_CALLS} calls this run, ${2 * PLANNED_CALLS} in the file`,
-    );
+    for (const run of runs) expect(run.stderr).toContain(`${PLANNED_CALLS} calls were added`);
     expect(await db.$count(toolCalls)).toBe(2 * PLANNED_CALLS);
   });
 
@@ -171,28 +161,45 @@ describe("bun run demo", () => {
     expect(sessions.filter((session) => session.endedAt === null)).toEqual([]);
   });
 
-  test("names queries that show more of the file", () => {
-    const queries = runs[0]?.stdout.match(/select .*(?=')/g) ?? [];
-    const rows = queries.map((query) => db.$client.query(query).all().length);
-    // A tool and day, a session, a failed call: two days if midnight passes meanwhile.
-    expect(rows).toEqual([expect.any(Number), 4, 2 * (7 + 7 + 1)]);
-    expect(rows[0]).toBeGreaterThanOrEqual(26);
+  test("prints the report of toolmeter on stdout, and nothing else", async () => {
+    const report = Bun.spawn([process.execPath, TOOLMETER, "--since", "all"], {
+      env: { ...process.env, TOOLMETER_DB: home.at("analytics.db") },
+    });
+    // The end of the time is now.
+    const [, ...expected] = (await report.stdout.text()).split("\n");
+    const [title, ...lines] = runs[1]?.stdout.split("\n") ?? [];
+    expect(title).toEndWith(home.at("analytics.db"));
+    expect(lines).toEqual(expected);
   });
 
-  test("prints the report on stdout and nothing but its progress on stderr", async () => {
-    const [first, second] = runs;
-    const expected = await report(db, PLANNED_CALLS);
-    expect(second?.stdout).toBe(`${expected}\n`);
-    expect(first?.stderr).toBe(
-      [
-        'Starting the server "everything"',
-        "Making 25 calls",
-        'Starting the server "filesystem"',
-        "Making 23 calls",
-        "",
-      ].join("\n"),
-    );
+  test("tells its progress and where to go on, on stderr", () => {
+    const progress = [
+      'Starting the server "everything"',
+      "Making 25 calls",
+      'Starting the server "filesystem"',
+      "Making 23 calls",
+      "",
+      `${PLANNED_CALLS} calls were added to this file. To ask it more:`,
+      `  export TOOLMETER_DB=${Bun.$.escape(home.at("analytics.db"))}`,
+      "  npm run -s toolmeter -- errors",
+      "",
+    ];
+    expect(runs[0]?.stderr.split("\n")).toEqual(progress);
   });
+
+  test(
+    "leaves the user's own file alone",
+    async () => {
+      using other = demoHome();
+      const finished = await other.start({ TOOLMETER_DB: "", XDG_DATA_HOME: other.at("data") })
+        .finished;
+      expect(finished.exitCode).toBe(0);
+      const files = readdirSync(other.at("data/toolmeter"));
+      expect(files.filter((name) => !name.startsWith("demo.db"))).toEqual([]);
+      expect(files).toContain("demo.db");
+    },
+    TIMEOUT_MS,
+  );
 });
 
 describe("bun run demo, in trouble", () => {
@@ -265,61 +272,4 @@ describe("bun run demo, in trouble", () => {
     },
     TIMEOUT_MS,
   );
-});
-
-async function recorded(record: (telemetry: TelemetryService) => void): Promise<AnalyticsDb> {
-  const db = createAnalyticsDb(":memory:");
-  await using telemetry = new TelemetryService(db);
-  record(telemetry);
-  return db;
-}
-
-describe("report", () => {
-  test("takes percentiles by nearest rank", async () => {
-    for (const calls of [1, 2, 3, 19, 20, 21, 100]) {
-      using db = await recorded((telemetry) => {
-        // 7 and 1,000 have no common divisor: each duration of 1…1,000 at most once, in no order.
-        for (let index = 1; index <= calls; index++) {
-          telemetry.recordToolCall({ toolName: "tool", durationMs: (index * 7) % 1_000 });
-        }
-      });
-      const sorted = Array.from({ length: calls }, (_, index) => ((index + 1) * 7) % 1_000);
-      sorted.sort((left, right) => left - right);
-      const nearestRank = (percent: number) => sorted[Math.ceil((percent * calls) / 100) - 1];
-      expect(perTool(db)).toEqual([
-        {
-          toolName: "tool",
-          calls,
-          failures: 0,
-          p50Ms: nearestRank(50) ?? NaN,
-          p95Ms: nearestRank(95) ?? NaN,
-          lastError: null,
-        },
-      ]);
-    }
-  });
-
-  test("shows the worst tool first, fits 80 columns, and lets no text steer the terminal", async () => {
-    using db = await recorded((telemetry) => {
-      telemetry.recordToolCall({ toolName: "quick", durationMs: 1 });
-      telemetry.recordToolCall({ toolName: "slow", durationMs: 61_234.56 });
-      telemetry.recordToolCall({ toolName: "slow", durationMs: 1, status: "cancelled" });
-      telemetry.recordToolCall({ toolName: "工具".repeat(20), durationMs: 2, status: "timeout" });
-      const errorMessage = `\u001B[2J\nfirst line\r\n\u202Esecond ${"漢字🐎".repeat(40)}`;
-      const failure = { toolName: "bad", durationMs: 3, status: "error" } as const;
-      telemetry.recordToolCall({ ...failure, startedAt: 1, errorMessage: "an older error" });
-      telemetry.recordToolCall({ ...failure, startedAt: 2, errorMessage });
-    });
-    const [, ...lines] = (await report(db, 0)).split("\n", 8);
-    expect(lines).toEqual([
-      "tool                                         calls    failed    p50 ms    p95 ms",
-      "bad                                              2         2       3.0       3.0",
-      `└ error: first line second ${"漢字🐎".repeat(8)}漢字…`,
-      `${"工具".repeat(9)}工…          1         1       2.0       2.0`,
-      "└ timeout",
-      "slow                                             2         0       1.0   61234.6",
-      "quick                                            1         0       1.0       1.0",
-    ]);
-    expect(lines.filter((line) => Bun.stringWidth(line) > 80)).toEqual([]);
-  });
 });

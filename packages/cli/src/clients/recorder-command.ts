@@ -97,7 +97,7 @@ let recordCommand: ReturnType<typeof makeProgram>["commands"][number] | undefine
 
 /** How many of the words behind `record` are the server's command, as the command line itself reads them. */
 function serverOf(words: readonly string[]): number | undefined {
-  recordCommand ??= makeProgram(SILENT, ignore).commands.find(
+  recordCommand ??= makeProgram(SILENT, ignore, ignore).commands.find(
     (command) => command.name() === "record",
   );
   const parsed = recordCommand?.parseOptions([...words]);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { AnalyticsError, createAnalyticsDb } from "@toolmeter/core";
+import { AnalyticsError, createAnalyticsDb, errorMessage } from "@toolmeter/core";
 import { livingRecorders, openAnalyticsReader, recordingHealth } from "@toolmeter/core/queries";
 import { bytes } from "@toolmeter/present";
 import { version } from "../../package.json";
@@ -123,7 +123,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
     ];
   } catch (error) {
     const isOurs = error instanceof AnalyticsError;
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = errorMessage(error);
     return [
       {
         check: "database",
@@ -157,7 +157,7 @@ async function writability(file: string): Promise<Finding> {
       db.$client.run("rollback");
       return { check, status: "ok", detail: "is free" };
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = errorMessage(error);
       if (performance.now() > deadline) {
         const fix = "End the process that holds it, or allow writing";
         return { check, status: "fail", detail: `could not be had for 2 s (${detail})`, fix };

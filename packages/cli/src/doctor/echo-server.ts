@@ -1,5 +1,5 @@
 /** A server that needs nothing: `doctor` makes its real call to it. */
-import { parseMessage } from "../record/message.ts";
+import { parseMessage } from "@toolmeter/mcp";
 
 const ECHO = {
   name: "echo",

@@ -1,6 +1,7 @@
 import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { errorMessage } from "@toolmeter/core";
 import { openAnalyticsReader, topCalls } from "@toolmeter/core/queries";
 import { ownCommand } from "../own-command.ts";
 import type { Finding } from "./finding.ts";
@@ -71,7 +72,7 @@ export async function proveRecording(own: readonly string[] = ownCommand()): Pro
     }
     return { check, status: "fail", detail: "it was answered, but is not in its file", fix };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     return { check, status: "fail", detail: `its file cannot be read (${reason})`, fix };
   }
 }

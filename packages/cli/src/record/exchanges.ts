@@ -1,5 +1,4 @@
-import type { Connection, Instrumentation } from "@toolmeter/mcp";
-import { parseMessage } from "./message.ts";
+import { type Conversation, type Instrumentation, parseMessage } from "@toolmeter/mcp";
 
 /** Paths are resolved against it; it is never asked. */
 const ANY_ORIGIN = "http://target.invalid";
@@ -13,7 +12,7 @@ const MAX_SESSIONS = 1_000;
 const MAX_REDIRECTED = 100;
 
 interface Redirected {
-  readonly connection: Connection;
+  readonly conversation: Conversation;
   readonly request: unknown;
 }
 
@@ -35,12 +34,12 @@ export interface Exchange {
 }
 
 /**
- * Which connection a request belongs to: that of its session, by the header of streamable HTTP or the address that the
+ * Which conversation a request belongs to: that of its session, by the header of streamable HTTP or the address that the
  * older transport gave it; else its own.
  */
 export class Exchanges {
   readonly #instrumentation: Instrumentation;
-  readonly #sessions = new Map<string, Connection>();
+  readonly #sessions = new Map<string, Conversation>();
   /** Requests that the target sent elsewhere, by the path where they are expected. */
   readonly #redirected = new Map<string, Redirected>();
 
@@ -52,12 +51,12 @@ export class Exchanges {
   begin(method: string, path: string, header: HeaderReader): Exchange {
     let sessionId = header(SESSION_HEADER) ?? sessionOf(path);
     if (sessionId === undefined && this.#sessions.has(path)) sessionId = path;
-    let connection = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
+    let conversation = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
     let isOld = false;
     let request: unknown;
     let isRedirected = false;
     const connect = () =>
-      (connection ??= this.#instrumentation.connect({
+      (conversation ??= this.#instrumentation.connect({
         transport: isOld ? "sse" : "streamable_http",
         sessionId: () => sessionId,
       }));
@@ -71,7 +70,7 @@ export class Exchanges {
         const redirected = this.#redirected.get(path);
         if (redirected && Bun.deepEquals(redirected.request, message)) {
           this.#redirected.delete(path);
-          connection = redirected.connection;
+          conversation = redirected.conversation;
           return;
         }
         connect().observe("received", message, header);
@@ -86,7 +85,7 @@ export class Exchanges {
         const location = answerHeader("location");
         if ([307, 308].includes(status) && location !== undefined && request !== undefined) {
           isRedirected = true;
-          this.#redirect(pathOf(location, path), { connection: connect(), request });
+          this.#redirect(pathOf(location, path), { conversation: connect(), request });
         }
         const isDone = status >= 200 && status < 300;
         if (method === "DELETE" && isDone && sessionId !== undefined) this.#end(sessionId);
@@ -103,8 +102,8 @@ export class Exchanges {
       ended: () => {
         if (isRedirected) return;
         if (isOld && sessionId !== undefined) this.#end(sessionId);
-        else if (sessionId === undefined || this.#sessions.get(sessionId) !== connection)
-          connection?.closed();
+        else if (sessionId === undefined || this.#sessions.get(sessionId) !== conversation)
+          conversation?.closed();
       },
     };
   }
@@ -125,15 +124,15 @@ export class Exchanges {
 
   /** Nobody followed a redirect. */
   #giveUp(path: string): void {
-    const connection = this.#redirected.get(path)?.connection;
+    const conversation = this.#redirected.get(path)?.conversation;
     this.#redirected.delete(path);
-    const isOfSession = [...this.#sessions.values()].some((session) => session === connection);
-    if (!isOfSession) connection?.closed();
+    const isOfSession = [...this.#sessions.values()].some((session) => session === conversation);
+    if (!isOfSession) conversation?.closed();
   }
 
-  #keep(sessionId: string, connection: Connection): void {
+  #keep(sessionId: string, conversation: Conversation): void {
     this.#sessions.delete(sessionId);
-    this.#sessions.set(sessionId, connection);
+    this.#sessions.set(sessionId, conversation);
     if (this.#sessions.size <= MAX_SESSIONS) return;
     const [oldest] = this.#sessions.keys();
     if (oldest !== undefined) this.#end(oldest);

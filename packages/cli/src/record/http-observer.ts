@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { Instrumentation } from "@toolmeter/mcp";
+import { Instrumentation, parseMessage } from "@toolmeter/mcp";
 import { type BodyReader, readerOf } from "./bodies.ts";
 import { type Exchange, type ExchangeEnd, Exchanges } from "./exchanges.ts";
-import { parseMessage } from "./message.ts";
 import type { StreamEvent } from "./events.ts";
 import type { RecordOptions } from "./options.ts";
 
@@ -17,7 +16,7 @@ export class HttpObserver {
   readonly #unread = new Set<Promise<void>>();
 
   constructor(options: RecordOptions) {
-    this.#instrumentation = new Instrumentation("process", options);
+    this.#instrumentation = new Instrumentation("url", options);
     this.#exchanges = new Exchanges(this.#instrumentation);
   }
 
@@ -25,7 +24,7 @@ export class HttpObserver {
   begin(request: IncomingMessage, path: string): ExchangeObserver {
     const { method = "GET", headers } = request;
     const exchange = this.#exchanges.begin(method, path, (name) => textOf(headers, name));
-    const guard: Guard = (look) => this.#instrumentation.recorder.guard(look);
+    const guard: Guard = (look) => this.#instrumentation.guard(look);
     const keepUntil = (read: Promise<void>) => {
       this.#unread.add(read);
       void read.finally(() => this.#unread.delete(read));
@@ -36,7 +35,7 @@ export class HttpObserver {
   /** Writes what is recorded. Every exchange has ended before. Never rejects. */
   async end(): Promise<void> {
     await Promise.all(this.#unread);
-    this.#instrumentation.recorder.guard(() => this.#exchanges.close());
+    this.#instrumentation.guard(() => this.#exchanges.close());
     await this.#instrumentation.shutdown();
   }
 }

@@ -1,10 +1,9 @@
 import { constants } from "node:os";
-import type { Direction } from "@toolmeter/mcp";
+import type { Direction, Instrumentation, StdioObserver } from "@toolmeter/mcp";
 import type { Subprocess } from "bun";
 import { CommandError } from "../failures/command-error.ts";
 import { ownStreams, type Server, startServer } from "./ends.ts";
 import { Flow } from "./flow.ts";
-import type { StdioObserver } from "./observer.ts";
 import type { RecordOptions } from "./options.ts";
 
 /** What a client may tell its server; it is told on. */
@@ -81,6 +80,7 @@ function start(command: readonly string[]): Server {
 
 /** Copies of what passed, kept until there is somebody to read them. */
 class Copies {
+  #instrumentation: Instrumentation | undefined;
   #observer: StdioObserver | undefined;
   #waiting: (readonly [Direction, Uint8Array])[] | undefined = [];
 
@@ -92,19 +92,24 @@ class Copies {
   /** From now on an observer reads. If there can be none, nothing is recorded: the server matters more. */
   async attach(options: RecordOptions): Promise<void> {
     try {
-      const { StdioObserver } = await import("./observer.ts");
-      this.#observer = new StdioObserver(options);
+      const mcp = await import("@toolmeter/mcp");
+      this.#instrumentation = new mcp.Instrumentation("command", options);
+      this.#observer = new mcp.StdioObserver(this.#instrumentation);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      process.stderr.write(`toolmeter: Nothing is recorded (${reason}).\n`);
+      process.stderr.write(`toolmeter: Nothing is recorded (${reasonOf(error)}).\n`);
     }
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const [direction, chunk] of waiting) this.#observer?.observe(direction, chunk);
   }
 
+  /**
+   * The connection is over: writes what is recorded. Never rejects.
+   * @param isServerEnd Whether the server ended while its client was still there: what it was working on has failed.
+   */
   async end(isServerEnd: boolean): Promise<void> {
-    await this.#observer?.end(isServerEnd);
+    this.#observer?.closed(isServerEnd ? "server_ended" : "closed");
+    await this.#instrumentation?.shutdown();
   }
 }
 
@@ -150,9 +155,13 @@ function notRunnable(program: string, error: unknown): CommandError {
 
 /** What the client should have got is lost, and the server ended without knowing it. */
 function notDelivered(error: unknown): CommandError {
-  const reason = error instanceof Error ? error.message : String(error);
   return new CommandError(
-    `Expected to write the server's output to standard output, but it took no more (${reason}).`,
+    `Expected to write the server's output to standard output, but it took no more (${reasonOf(error)}).`,
     1,
   );
+}
+
+/** Not the core's `errorMessage`: the server starts before the core is loaded. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

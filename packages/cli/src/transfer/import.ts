@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { AnalyticsError, Importer, type RecordedToolCall } from "@toolmeter/core";
+import { AnalyticsError, Importer, type RecordedToolCall, errorMessage } from "@toolmeter/core";
 import { plain } from "@toolmeter/present";
 import { CommandError } from "../failures/command-error.ts";
 import { parseExactly } from "./exact-json.ts";
@@ -125,10 +125,6 @@ class Report {
     this.#terminal.err(`line ${line}: ${reason}`);
     if (bad === MAX_NAMED) this.#terminal.err("Further bad lines are only counted.");
   }
-}
-
-function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { fileWith, HOUR, trafficFile } from "../support/traffic.ts";
 import { json, toolmeter } from "../support/toolmeter.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const directory = temporaryDirectory();
 const before = process.env["TOOLMETER_DB"];

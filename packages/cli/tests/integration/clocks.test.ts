@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Importer, createAnalyticsDb } from "@toolmeter/core";
 import { DAY } from "../support/traffic.ts";
 import { json, toolmeter } from "../support/toolmeter.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const STAMPS = {
   "60-days-ago": Date.now() - 60 * DAY,

@@ -5,8 +5,8 @@ import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { DAY, fileWith, trafficFile } from "../support/traffic.ts";
 import { toolmeter } from "../support/toolmeter.ts";
-import { smallDisk } from "../support/small-disk.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { smallDisk } from "@toolmeter/testing/small-disk";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 let directory: ReturnType<typeof temporaryDirectory>;
 
@@ -230,14 +230,14 @@ describe("prune", () => {
 });
 
 const disk = smallDisk(1);
-afterAll(() => disk?.[Symbol.dispose]());
+afterAll(() => disk[Symbol.dispose]());
 
 describe("demo", () => {
-  test.skipIf(!disk)("on a full disk fails and leaves nothing behind", async () => {
-    const { code, err } = await toolmeter(["demo", "-o", disk?.file("demo.db") ?? ""]);
+  test.skipIf(!disk.isMounted)("on a full disk fails and leaves nothing behind", async () => {
+    const { code, err } = await toolmeter(["demo", "-o", disk.file("demo.db")]);
     expect(code).toBe(1);
     expect(err).toStartWith("error: Expected ");
-    expect(readdirSync(disk?.path ?? "")).toEqual([]);
+    expect(readdirSync(disk.path)).toEqual([]);
   });
 
   test("makes a file that everything works on", async () => {

@@ -14,10 +14,11 @@ import {
 import { join } from "node:path";
 import { parquetReadObjects } from "hyparquet";
 import { TOOLMETER, command } from "../support/command.ts";
-import { smallDisk } from "../support/small-disk.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { smallDisk } from "@toolmeter/testing/small-disk";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { toolmeter } from "../support/toolmeter.ts";
 import { fileWith, trafficFile } from "../support/traffic.ts";
+import { until } from "@toolmeter/testing/until";
 
 const CALLS = 1_000;
 const FORMATS = ["jsonl", "csv", "parquet"] as const;
@@ -168,12 +169,12 @@ describe.skipIf(!isBound && !canBind)("where writing is not permitted, an export
 });
 
 const disk = smallDisk(1);
-afterAll(() => disk?.[Symbol.dispose]());
+afterAll(() => disk[Symbol.dispose]());
 
-describe.skipIf(!disk).each(FORMATS)("on a full disk, %s", (format) => {
+describe.skipIf(!disk.isMounted).each(FORMATS)("on a full disk, %s", (format) => {
   test("fails and leaves nothing behind; an old file is unchanged", async () => {
-    const file = disk?.file("calls") ?? "";
-    const filler = disk?.file("filler") ?? "";
+    const file = disk.file("calls");
+    const filler = disk.file("filler");
     // Some of it has room, so that the first writes succeed.
     writeFileSync(filler, Buffer.alloc(1_010_000));
     for (const before of [[], ["calls"]]) {
@@ -182,7 +183,7 @@ describe.skipIf(!disk).each(FORMATS)("on a full disk, %s", (format) => {
         code: 1,
         err: `error: Expected to write ${file}, but the disk is full (ENOSPC). Free some space, or choose another disk.\n`,
       });
-      expect(readdirSync(disk?.path ?? "").toSorted()).toEqual([...before, "filler"]);
+      expect(readdirSync(disk.path).toSorted()).toEqual([...before, "filler"]);
       writeFileSync(file, "old");
     }
     expect(readFileSync(file, "utf8")).toBe("old");
@@ -191,8 +192,8 @@ describe.skipIf(!disk).each(FORMATS)("on a full disk, %s", (format) => {
   });
 
   test("standard output fails, too", async () => {
-    const file = disk?.file("calls") ?? "";
-    writeFileSync(disk?.file("filler") ?? "", Buffer.alloc(1_010_000));
+    const file = disk.file("calls");
+    writeFileSync(disk.file("filler"), Buffer.alloc(1_010_000));
     if (format !== "parquet") {
       const words = ["export", "--db", db, "--since", "all", "--format", format, "-q"];
       const { code, err } = await command(words, { redirection: `>'${file}'` });
@@ -202,7 +203,7 @@ describe.skipIf(!disk).each(FORMATS)("on a full disk, %s", (format) => {
       });
       rmSync(file);
     }
-    rmSync(disk?.file("filler") ?? "");
+    rmSync(disk.file("filler"));
   });
 });
 
@@ -220,7 +221,7 @@ test("a signal at any moment leaves the whole file or the old one, and no part b
       const words = ["export", "--db", db, "--since", "all", "--format", format, "-o", file, "-q"];
       const child = Bun.spawn([...TOOLMETER, ...words], { stdout: "ignore", stderr: "ignore" });
       const parts = () => readdirSync(place.path).filter((name) => name.endsWith(".part"));
-      while (parts().length === 0 && child.exitCode === null) await Bun.sleep(1);
+      await until(() => child.exitCode !== null || parts().length > 0);
       // The first at once, later ones further on.
       await Bun.sleep(Math.random() * 10 * round);
       child.kill(signal);

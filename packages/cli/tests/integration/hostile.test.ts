@@ -3,9 +3,10 @@ import { mkdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { run } from "../../src/run.ts";
 import { HOSTILE, hostileFile } from "../support/hostile.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { command } from "../support/command.ts";
 import { memoryTerminal, toolmeter } from "../support/toolmeter.ts";
+import { until } from "@toolmeter/testing/until";
 
 // A safety net: many commands are run, two of them with processes of their own.
 setDefaultTimeout(60_000);
@@ -255,7 +256,7 @@ test.each([[[]], [["--json"]]])("in tail, while it follows: %p", async (words) =
     columns: 2_000,
   });
   const ended = run(["tail", ...words], terminal);
-  while (written.out === "") await Bun.sleep(10);
+  await until(() => written.out !== "");
   process.emit("SIGINT");
   expect(await ended).toBe(130);
   expect(written.out).not.toMatch(/^(?:# heading|\| cell)/m);

@@ -7,10 +7,11 @@ import { openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { importCalls } from "../../src/transfer/import.ts";
 import { parseExactly } from "../../src/transfer/exact-json.ts";
 import { TOOLMETER, command } from "../support/command.ts";
-import { smallDisk } from "../support/small-disk.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { smallDisk } from "@toolmeter/testing/small-disk";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { memoryTerminal, toolmeter } from "../support/toolmeter.ts";
 import { fileWith } from "../support/traffic.ts";
+import { until } from "@toolmeter/testing/until";
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let db: string;
@@ -194,27 +195,30 @@ describe("a lock of another process", () => {
 });
 
 const disk = smallDisk(2);
-afterAll(() => disk?.[Symbol.dispose]());
+afterAll(() => disk[Symbol.dispose]());
 
 describe("an import that ends early", () => {
-  test.skipIf(!disk)("by a full disk tells what is stored, and can be repeated", async () => {
-    const small = disk?.file("a.db") ?? "";
-    await Bun.write(lines, calls(20_000, { error_message: "x".repeat(50) }));
-    const { code, err } = await toolmeter(["import", lines, "--db", small]);
-    expect(code).toBe(1);
-    expect(err).toContain("error: Expected room to write");
-    expect(err).not.toContain("could not be read");
-    const { stored, known } = told(err);
-    expect({ stored, known }).toEqual({ stored: countIn(small), known: 0 });
-    expect(stored).toBeGreaterThan(0);
-    expect(stored).toBeLessThan(20_000);
-    const again = await toolmeter(["import", lines, "--db", small]);
-    expect(again.code).toBe(1);
-    const repeated = told(again.err);
-    expect(repeated.known).toBe(stored);
-    expect(repeated.known + repeated.stored).toBe(countIn(small));
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${small}${suffix}`, { force: true });
-  });
+  test.skipIf(!disk.isMounted)(
+    "by a full disk tells what is stored, and can be repeated",
+    async () => {
+      const small = disk.file("a.db");
+      await Bun.write(lines, calls(20_000, { error_message: "x".repeat(50) }));
+      const { code, err } = await toolmeter(["import", lines, "--db", small]);
+      expect(code).toBe(1);
+      expect(err).toContain("error: Expected room to write");
+      expect(err).not.toContain("could not be read");
+      const { stored, known } = told(err);
+      expect({ stored, known }).toEqual({ stored: countIn(small), known: 0 });
+      expect(stored).toBeGreaterThan(0);
+      expect(stored).toBeLessThan(20_000);
+      const again = await toolmeter(["import", lines, "--db", small]);
+      expect(again.code).toBe(1);
+      const repeated = told(again.err);
+      expect(repeated.known).toBe(stored);
+      expect(repeated.known + repeated.stored).toBe(countIn(small));
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${small}${suffix}`, { force: true });
+    },
+  );
 
   /** More in the long run: `TOOLMETER_ROUNDS=20`. */
   const rounds = Number(process.env["TOOLMETER_ROUNDS"] ?? 1);
@@ -224,8 +228,7 @@ describe("an import that ends early", () => {
     for (let round = 0; round < rounds; round += 1) {
       const file = directory.file(`${round}.db`);
       const child = Bun.spawn([...TOOLMETER, "import", lines, "--db", file], { stderr: "ignore" });
-      while (!(await Bun.file(`${file}-wal`).exists()) && child.exitCode === null)
-        await Bun.sleep(1);
+      await until(async () => child.exitCode !== null || (await Bun.file(`${file}-wal`).exists()));
       await Bun.sleep(Math.random() * 200);
       child.kill("SIGKILL");
       await child.exited;
@@ -247,7 +250,7 @@ test("the counts are of this import alone, also when others record meanwhile", a
   await writer.stdin.flush();
   using other = createAnalyticsDb(db);
   const stored = () => other.$client.query("select count(*) from tool_calls").values()[0]?.[0];
-  while (stored() !== 500) await Bun.sleep(1);
+  await until(() => stored() === 500);
   fileWith(db, [
     { id: "theirs", toolName: "a" },
     // The import has it, too.

@@ -20,7 +20,7 @@ import { CLIENTS, locate } from "../../src/clients/locations.ts";
 import { ownCommand } from "../../src/own-command.ts";
 import { plant } from "../support/hostile-directory.ts";
 import { toolmeter } from "../support/toolmeter.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let config: string;

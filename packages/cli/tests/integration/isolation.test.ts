@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ownCommand } from "../../src/own-command.ts";
 import { plant } from "../support/hostile-directory.ts";
 import { fileWith } from "../support/traffic.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const BARE = [process.execPath, join(import.meta.dir, "../../src/toolmeter.ts")];
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openAnalyticsReader } from "@toolmeter/core/queries";
 import { ownCommand } from "../../src/own-command.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const SERVER = [process.execPath, join(import.meta.dir, "../programs/server.ts")];
 const RECORD = [...ownCommand(), "record"];

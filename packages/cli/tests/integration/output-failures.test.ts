@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { CommandError } from "../../src/failures/command-error.ts";
 import { run } from "../../src/run.ts";
 import { command } from "../support/command.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { memoryTerminal } from "../support/toolmeter.ts";
 import { trafficFile } from "../support/traffic.ts";
 

@@ -6,7 +6,7 @@ import manifest from "../../../../package.json" with { type: "json" };
 import { version } from "../../package.json";
 import { plant } from "../support/hostile-directory.ts";
 import { trafficFile } from "../support/traffic.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const ROOT = join(import.meta.dir, "../../../..");
 const SOURCE = join(import.meta.dir, "../../src/toolmeter.ts");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { latestSessions, openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const TOOLMETER = join(import.meta.dir, "../../src/toolmeter.ts");
 

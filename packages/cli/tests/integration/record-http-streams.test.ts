@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { httpBench } from "../support/recorder.ts";
 import { bodyOf, get, linesOf, ok, statusOf, talk } from "../support/wire.ts";
+import { until } from "@toolmeter/testing/until";
 
 let bench: Awaited<ReturnType<typeof httpBench>>;
 
@@ -35,11 +36,6 @@ function post(port: number, body: string, ...headers: readonly string[]): string
     "",
     body,
   ].join("\r\n");
-}
-
-/** Resolves when a condition holds. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(1);
 }
 
 /** Resolves when a number does not grow any more: what is then on its way fills the buffers of the sockets. */

@@ -8,7 +8,7 @@ import {
 import { recordHttp } from "../../src/record/http.ts";
 import { recorderOf as startRecorder } from "../support/recorder.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const EVERYTHING = Bun.resolveSync(
   "@modelcontextprotocol/server-everything/dist/index.js",

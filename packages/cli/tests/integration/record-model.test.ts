@@ -8,7 +8,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { makePipe } from "../../src/record/descriptors.ts";
 import { BROKEN, bytesAt, ENDINGS, type Exchange, isAt, type Step } from "../support/exchange.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const TOOLMETER = join(import.meta.dir, "../../src/toolmeter.ts");
 const SERVER = join(import.meta.dir, "../programs/exchange.ts");

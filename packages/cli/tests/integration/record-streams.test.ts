@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const TOOLMETER = join(import.meta.dir, "../../src/toolmeter.ts");
 const SERVER = join(import.meta.dir, "../programs/server.ts");
@@ -53,7 +54,7 @@ async function first(child: ReturnType<typeof spawn>) {
 
 /** Waits for a file that a server writes. */
 async function fileAt(path: string): Promise<string> {
-  while (!(await Bun.file(path).exists())) await Bun.sleep(5);
+  await until(() => Bun.file(path).exists());
   return Bun.file(path).text();
 }
 

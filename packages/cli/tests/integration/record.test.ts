@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type CallRecord, openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const TOOLMETER = join(import.meta.dir, "../../src/toolmeter.ts");
 const SERVER = join(import.meta.dir, "../programs/server.ts");
@@ -229,7 +230,6 @@ describe("toolmeter record", () => {
       call(2, {}, "slow").replace('"arguments":{}', '"arguments":{"hang":true}'),
     );
     await child.stdin.flush();
-    const deadline = performance.now() + 5_000;
     // Until the recorder has it.
     const journals = new Bun.Glob("*.jsonl");
     const isJournalled = async () => {
@@ -241,7 +241,7 @@ describe("toolmeter record", () => {
       }
       return false;
     };
-    while (!(await isJournalled()) && performance.now() < deadline) await Bun.sleep(5);
+    await until(isJournalled);
     child.kill("SIGKILL");
     await child.exited;
     process.kill(Number(await Bun.file(file).text()), "SIGKILL");

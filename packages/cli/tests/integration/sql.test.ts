@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { contentsOf } from "../support/contents.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { run } from "../../src/run.ts";
 import { json, memoryTerminal, toolmeter } from "../support/toolmeter.ts";
 import { fileWith } from "../support/traffic.ts";
+import { until } from "@toolmeter/testing/until";
 
 const SOURCE = join(import.meta.dir, "../../src/toolmeter.ts");
 const ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n)";
@@ -161,10 +162,6 @@ describe("a query without end ends", () => {
     await Promise.all(ended);
   });
 });
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await Bun.sleep(10);
-}
 
 /**
  * The most memory that a process has at one time, in bytes; 0 where the system does not tell. (`maxRSS` begins with the

@@ -1,19 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
+import { type AnalyticsDb, TelemetryService, createAnalyticsDb } from "@toolmeter/core";
 import { tail } from "../../src/answers/tail.ts";
 import { fileWith } from "../support/traffic.ts";
 import { memoryTerminal } from "../support/toolmeter.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
-/** Waits until it holds; fails after five seconds. */
-async function until(holds: () => boolean): Promise<number> {
-  const begun = performance.now();
-  while (!holds()) {
-    if (performance.now() - begun > 5_000) throw new Error("Expected it to hold by now.");
-    await Bun.sleep(5);
-  }
-  return performance.now() - begun;
-}
+const countIn = (db: AnalyticsDb) =>
+  db.$client.query("select count(*) from tool_calls").values()[0]?.[0];
 
 describe("toolmeter tail", () => {
   test("shows the last calls, then each when it ends, long before it is in the file", async () => {
@@ -34,12 +28,15 @@ describe("toolmeter tail", () => {
       clientName: "claude",
       serverName: "files",
     });
-    expect(await until(() => written.out.includes("fresh"))).toBeLessThan(500);
+    await until(() => written.out.includes("fresh"));
+    // It is in the journal only.
+    expect(countIn(db)).toBe(2);
     expect(written.out).toMatch(
       /^\d\d:\d\d:\d\d {2}error +12 ms {2}fresh \(claude → files\) a reason$/m,
     );
     // Now it comes into the file: it is not shown again.
     await telemetry.flush();
+    expect(countIn(db)).toBe(3);
     fileWith(path, [{ toolName: "other", id: "from another process" }]);
     await until(() => written.out.includes("other"));
     stop.abort();

@@ -1,16 +1,17 @@
 import type { Socket } from "node:net";
 import { latestSessions, openAnalyticsReader, streamCalls } from "@toolmeter/core/queries";
 import { recordHttp } from "../../src/record/http.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { memoryTerminal } from "./toolmeter.ts";
 import { type RawServer, rawServer } from "./wire.ts";
+import { until } from "@toolmeter/testing/until";
 
 /** A recorder before a URL, until it is stopped. */
 export async function recorderOf(target: URL | string, path: string) {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   const { terminal, written } = memoryTerminal();
   const done = recordHttp(String(target), "127.0.0.1:0", { path }, terminal, stopped);
-  while (written.err === "") await Bun.sleep(1);
+  await until(() => written.err !== "");
   const url = new URL(/at (http:\S+)\. Stop/.exec(written.err)?.[1] ?? "");
   return {
     url,

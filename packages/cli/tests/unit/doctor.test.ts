@@ -10,7 +10,7 @@ import {
 } from "../../src/doctor/checks.ts";
 import { doctor } from "../../src/doctor/doctor.ts";
 import { proveRecording } from "../../src/doctor/proof.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { memoryTerminal } from "../support/toolmeter.ts";
 import { fileWith } from "../support/traffic.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import { openTarget } from "../../src/transfer/open-target.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const before = process.env["TOOLMETER_DISABLED"];
 

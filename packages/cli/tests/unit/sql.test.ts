@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { readStatement } from "../../src/sql/input.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { toolmeter } from "../support/toolmeter.ts";
 import { fileWith } from "../support/traffic.ts";
 

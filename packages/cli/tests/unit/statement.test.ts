@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { toReading } from "../../src/sql/statement.ts";
 import { contentsOf } from "../support/contents.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const directory = temporaryDirectory();
 const client = new Database(directory.file("a.db"), { create: true });

@@ -1,6 +1,6 @@
 /** A service on a path: its writer opens the file and takes in what dead processes left, after the service began. */
 import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, jest, spyOn, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -17,7 +17,8 @@ import { journalDirectory } from "../../src/analytics/file/journal-directory.ts"
 import { openAnalyticsReader } from "../../src/analytics/database/reader.ts";
 import { encodeCall } from "../../src/analytics/records/record.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const CALL = { toolName: "echo", durationMs: 1 };
 
@@ -43,7 +44,7 @@ function begin(path: string, config: TelemetryConfig = {}) {
     telemetry,
     warnings: () => logger.lines.filter((line) => !/^(debug|info)/.test(line)),
     async recovered(count: number) {
-      while (telemetry.stats.recovered < count) await Bun.sleep(10);
+      await until(() => telemetry.stats.recovered >= count);
       return telemetry.stats.recovered;
     },
   };
@@ -68,7 +69,7 @@ describe("a service on a path", () => {
     expect(existsSync(path)).toBe(false);
     expect(service.telemetry.stats).toMatchObject({ accepted: 1, unjournaled: 0, recovered: 0 });
     expect(await service.recovered(left)).toBe(left);
-    while (segments(path).length > 1) await Bun.sleep(10);
+    await until(() => segments(path).length === 1);
     expect(await service.telemetry.shutdown()).toEqual({ outcome: "written", remaining: 0 });
     expect(readdirSync(journalDirectory(path))).toEqual([]);
     expect(service.warnings()).toHaveLength("worker" in config && config.worker ? 1 : 0);
@@ -115,12 +116,23 @@ describe("a service on a path", () => {
     expect(service.warnings()).toEqual([]);
   });
 
-  test("starts no thread where there is nothing to take in", async () => {
+  test.each([
+    ["starts no thread where there is nothing to take in", 0],
+    ["starts a thread for the journal of a dead process", 1],
+  ])("%s", async (_name, recorders) => {
     using directory = temporaryDirectory();
-    const service = begin(directory.file("a.db"), { worker: "/nowhere/writer.worker.ts" });
-    await Bun.sleep(700);
-    // It would have said that the thread cannot run.
-    expect(service.warnings()).toEqual([]);
+    const path = directory.file("a.db");
+    leave(path, recorders, 1);
+    jest.useFakeTimers();
+    const worker = spyOn(globalThis, "Worker");
+    const service = begin(path);
+    try {
+      jest.advanceTimersByTime(10_000);
+      expect(worker).toHaveBeenCalledTimes(recorders);
+    } finally {
+      worker.mockRestore();
+      jest.useRealTimers();
+    }
     await service.telemetry.shutdown();
   });
 
@@ -200,10 +212,11 @@ describe("background recovery", () => {
       took: (count) => taken.push(count),
     });
     recovery.start();
+    // The lock is held for a while, so that it is met.
     await Bun.sleep(50);
     expect(segments(path)).toHaveLength(2);
     holder.close();
-    while (taken.length < 2) await Bun.sleep(20);
+    await until(() => taken.length === 2);
     recovery.stop();
     expect(taken).toEqual([left / 2, left / 2]);
     expect(warnings).toEqual([]);

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { listSegments } from "../../src/analytics/journal/segments.ts";
 import { startRecorder } from "../support/first-call.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const RECORDERS = 12;
 
@@ -105,7 +106,7 @@ test("killed while the file is locked, leaves what it accepted in the journal", 
   holder.run("begin exclusive");
   const killed = await startRecorder();
   const interrupted = killed.record(file, 60_000).catch(() => "killed");
-  while (journalledCalls(file) < 3) await Bun.sleep(10);
+  await until(() => journalledCalls(file) >= 3);
   await killed.kill();
   expect(await interrupted).toBe("killed");
   const accepted = journalledCalls(file);

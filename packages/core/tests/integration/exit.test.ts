@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Database } from "bun:sqlite";
 import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PROGRAM = join(import.meta.dir, "programs/end.ts");
 

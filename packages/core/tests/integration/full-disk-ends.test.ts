@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../src/analytics/index.ts";
 import { run } from "../support/run.ts";
-import { smallDisk } from "../support/small-disk.ts";
+import { smallDisk } from "@toolmeter/testing/small-disk";
 import type { Plan } from "./programs/fill-disk.ts";
 
 const PROGRAM = join(import.meta.dir, "programs/fill-disk.ts");

@@ -7,7 +7,7 @@ import { openAnalyticsReader } from "../../src/analytics/database/reader.ts";
 import { describeFailure, failureOf } from "../support/failure.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
 import { call } from "../support/records.ts";
-import { fillUp, smallDisk } from "../support/small-disk.ts";
+import { fillUp, smallDisk } from "@toolmeter/testing/small-disk";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { TelemetryService, createAnalyticsDb } from "../../src/analytics/index.ts";
 import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
-import { until } from "../support/until.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "@toolmeter/testing/until";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PROGRAM = join(import.meta.dir, "programs/record-on-demand.ts");
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { Journal } from "../../src/analytics/journal/journal.ts";
 import { journalDirectory, lockName } from "../../src/analytics/file/journal-directory.ts";
 import { FileLock } from "../../src/analytics/file/lock.ts";
-import { fillUp, smallDisk } from "../support/small-disk.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { fillUp, smallDisk } from "@toolmeter/testing/small-disk";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const RECORDER = "01990000-0000-7000-8000-000000000000";
 

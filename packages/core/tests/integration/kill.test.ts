@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PROGRAM = join(import.meta.dir, "programs/flood.ts");
 

@@ -7,7 +7,7 @@ import { recordingLag } from "../../src/analytics/queries/lag.ts";
 import { LiveCallFollower } from "../../src/analytics/queries/live-calls.ts";
 import { openAnalyticsReader } from "../../src/analytics/database/reader.ts";
 import { TelemetryService } from "../../src/analytics/telemetry.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const names = (calls: readonly { readonly toolName: string }[]) =>
   calls.map(({ toolName }) => toolName);

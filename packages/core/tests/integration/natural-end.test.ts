@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { toolCalls } from "../../src/analytics/schema.ts";
 import { runProgram } from "../support/run.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 // Each process has a timer of an hour: one that kept the process alive would outlast the test.
 describe("a process with pending telemetry ends by itself", () => {

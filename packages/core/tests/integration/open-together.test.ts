@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "../../src/analytics/file/migrations.ts";
 import { encodeCall } from "../../src/analytics/records/record.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PROCESSES = 8;
 /** More in the long run: `bun run soak open-together`. */

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { createAnalyticsDb } from "../../src/analytics/database/database.ts";
 import { sessionSummaries } from "../../src/analytics/schema.ts";
 import { REPOSITORY, run } from "../support/run.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PACKAGE = join(REPOSITORY, "packages/core");
 const PROGRAM = join(import.meta.dir, "programs/application.ts");

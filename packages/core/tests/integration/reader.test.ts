@@ -9,7 +9,7 @@ import { TelemetryService } from "../../src/analytics/telemetry.ts";
 import { environment } from "../support/environment.ts";
 import { giveToNobody } from "../support/nobody.ts";
 import { runProgram } from "../support/run.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 function makeFile(path: string): void {
   using db = createAnalyticsDb(path);

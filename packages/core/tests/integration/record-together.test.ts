@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { z } from "zod";
 import { runProgram } from "../support/run.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PROCESSES = 8;
 const CALLS = Number(process.env["TOOLMETER_ROUNDS"] ?? 2_500);

@@ -17,7 +17,8 @@ import { Importer } from "../../src/analytics/database/importer.ts";
 import { TelemetryService } from "../../src/analytics/telemetry.ts";
 import { run } from "../support/run.ts";
 import { specifier } from "../support/run-script.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const PROGRAM = join(import.meta.dir, "programs/record-until-end.ts");
 
@@ -94,7 +95,7 @@ class Recorders {
   }
 
   async until(condition: (next: number) => boolean): Promise<void> {
-    while (!this.#children.every(({ heard }) => condition(heard.last + 1))) await Bun.sleep(2);
+    await until(() => this.#children.every(({ heard }) => condition(heard.last + 1)));
   }
 
   /** Takes in what they said up to now: a call that was written before must not count as one from after. */
@@ -414,7 +415,7 @@ describe("a process that has the file open", () => {
     const telemetry = new TelemetryService(db, { logger: silentLogger });
     const record = async (requestId: string) => {
       telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId });
-      while ((await telemetry.flush()).outcome !== "written") await Bun.sleep(10);
+      await until(async () => (await telemetry.flush()).outcome === "written");
     };
     await record("before");
     return {

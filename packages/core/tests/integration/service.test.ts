@@ -13,8 +13,8 @@ import {
 import { journalDirectory } from "../../src/analytics/file/journal-directory.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
 import { runScript, specifier } from "../support/run-script.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { until } from "../support/until.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+import { until } from "@toolmeter/testing/until";
 
 const CALL = { toolName: "echo", durationMs: 1, sessionId: "s" };
 

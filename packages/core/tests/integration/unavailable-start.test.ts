@@ -5,7 +5,7 @@ import { TelemetryService, createAnalyticsDb } from "../../src/analytics/index.t
 import { startRecorder } from "../support/first-call.ts";
 import { memoryLogger } from "../support/memory-logger.ts";
 import { giveToNobody } from "../support/nobody.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 type Directory = ReturnType<typeof temporaryDirectory>;
 

@@ -8,10 +8,9 @@
  */
 import { register } from "./instrument.ts";
 import { Instrumentation } from "./instrumentation.ts";
-import type { Connection } from "../protocol/connection.ts";
-import { LineSplitter } from "../protocol/lines.ts";
 import type { Direction } from "../protocol/message.ts";
 import { onStandBack } from "./stand-back.ts";
+import { StdioObserver } from "./stdio-observer.ts";
 import { before, isTapped, markTapped } from "./tap.ts";
 
 // A worker has no protocol to speak.
@@ -20,40 +19,21 @@ if (Bun.isMainThread && !isTapped(process.stdin)) observeStandardStreams();
 function observeStandardStreams(): void {
   const { stdin, stdout } = process;
   markTapped(stdin);
-  const made = new Instrumentation("process", {});
+  const made = new Instrumentation("process");
   register(process, made);
-  let connection: Connection | undefined;
+  const observer = new StdioObserver(made);
   let isActive = true;
   onStandBack(() => {
     isActive = false;
   });
 
-  const listen = (direction: Direction) => {
-    const lines = new LineSplitter((line) => {
-      // Whatever is no message (a program that is no MCP server prints too) is passed over, and opens no file.
-      if (!line.includes('"jsonrpc"')) return;
-      const message: unknown = parse(line);
-      connection ??= made.connect({ transport: "stdio" });
-      connection.observe(direction, message);
-    });
-    return (chunk: unknown) => {
-      if (!isActive) return;
-      made.recorder.guard(() => {
-        if (typeof chunk === "string") lines.push(Buffer.from(chunk));
-        else if (chunk instanceof Uint8Array) lines.push(chunk);
-      });
-    };
+  const listen = (direction: Direction) => (chunk: unknown) => {
+    if (!isActive) return;
+    if (typeof chunk === "string") observer.observe(direction, Buffer.from(chunk));
+    else if (chunk instanceof Uint8Array) observer.observe(direction, chunk);
   };
 
   // Every way of reading the stream passes here: events, `read()`, pipes, iteration.
   before(stdin, "push", listen("received"));
   before(stdout, "write", listen("sent"));
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,8 @@
-import { containLogger, stderrLogger } from "@toolmeter/core";
+import { containLogger, errorMessage, stderrLogger } from "@toolmeter/core";
 import { type InstrumentOptions, Instrumentation } from "./instrumentation.ts";
-import { sameOptions } from "./service.ts";
 import { before, isTapped, markTapped, tap } from "./tap.ts";
-import type { Identity } from "../protocol/identity.ts";
 import {
   type Protocol,
-  type TargetKind,
   headersOf,
   identityOf,
   isFactory,
@@ -31,19 +28,27 @@ const instrumentations = new WeakMap<object, Instrumentation>();
  */
 export function instrument<Target>(target: Target, options?: InstrumentOptions): Target;
 export function instrument(target: unknown, options: InstrumentOptions = {}): unknown {
-  const logger = containLogger(options.logger ?? stderrLogger);
   try {
     const kind = kindOf(target);
-    if (kind !== undefined) return attach(target, instrumentationFor(target, kind, options));
-    logger.warn(
+    if (kind !== undefined) {
+      const protocol = protocolOf(target);
+      return attach(target, new Instrumentation(kind, options, protocol && identityOf(protocol)));
+    }
+    warn(
+      options,
       `Expected an McpServer, a Server, a Client, a transport or a function that makes servers, got ${describe(target)}. It is left alone, and nothing is recorded.`,
     );
   } catch (error) {
-    logger.warn(
-      `Expected to instrument ${describe(target)}, but: ${String(error)}. It works as before, and nothing is recorded.`,
+    warn(
+      options,
+      `Expected to instrument ${describe(target)}, but: ${errorMessage(error)}. It works as before, and nothing is recorded.`,
     );
   }
   return target;
+}
+
+function warn({ logger = stderrLogger }: InstrumentOptions, message: string): void {
+  containLogger(logger).warn(message);
 }
 
 /** The handle of an instrumented target: `report()`, `flush()`, `shutdown()`. */
@@ -54,36 +59,6 @@ export function instrumentation(target: object): Instrumentation | undefined {
 /** Makes the handle of a target known. */
 export function register(target: object, made: Instrumentation): void {
   instrumentations.set(target, made);
-}
-
-/** What servers of the same name and options share, so that one a request is one in the report. */
-const shared: {
-  readonly options: InstrumentOptions;
-  readonly identity: Identity;
-  readonly kind: TargetKind;
-  readonly made: Instrumentation;
-}[] = [];
-/** Options that differ every time (a function made on the spot) share nothing: they must not fill memory. */
-const MAX_SHARED = 100;
-
-function instrumentationFor(
-  target: unknown,
-  kind: TargetKind,
-  options: InstrumentOptions,
-): Instrumentation {
-  const protocol = protocolOf(target);
-  if (!protocol) return new Instrumentation(kind, options);
-  const identity = identityOf(protocol);
-  const found = shared.find(
-    (other) =>
-      other.kind === kind &&
-      Bun.deepEquals(other.identity, identity) &&
-      sameOptions(other.options, options),
-  );
-  if (found) return found.made;
-  const made = new Instrumentation(kind, options);
-  if (shared.length < MAX_SHARED) shared.push({ options, identity, kind, made });
-  return made;
 }
 
 function attach(target: unknown, made: Instrumentation): unknown {
@@ -103,11 +78,11 @@ function attachToProtocol(protocol: Protocol, made: Instrumentation): void {
 }
 
 function attachToTransport(transport: unknown, made: Instrumentation, protocol?: Protocol): void {
-  made.recorder.guard(() => {
+  made.guard(() => {
     if (!isTransport(transport) || isTapped(transport)) return;
     if (!protocol) register(transport, made);
     if (servesStdio(transport)) standBack();
-    const connection = made.connect(
+    const conversation = made.connect(
       {
         transport: transportName(transport),
         sessionId: () => transport.sessionId,
@@ -115,11 +90,10 @@ function attachToTransport(transport: unknown, made: Instrumentation, protocol?:
       },
       protocol && sdkOf(protocol),
     );
-    const { recorder } = made;
     tap(transport, {
       message: (direction, message, extra) =>
-        recorder.guard(() => connection.observe(direction, message, headersOf(extra))),
-      closed: () => recorder.guard(() => connection.closed()),
+        conversation.observe(direction, message, headersOf(extra)),
+      closed: () => conversation.closed(),
     });
   });
 }
@@ -131,7 +105,7 @@ function instrumentedFactory(
 ): (...args: unknown[]) => unknown {
   const attachToProduct = (product: unknown): unknown => {
     const protocol = protocolOf(product);
-    made.recorder.guard(() => {
+    made.guard(() => {
       if (!protocol) throw new TypeError(`Expected a server, got ${describe(product)}`);
       attachToProtocol(protocol, made);
     });

@@ -1,20 +1,27 @@
 import {
   type FlushResult,
-  type Logger,
   type TelemetryConfig,
   type TelemetryService,
-  type ToolCallStatus,
   type TelemetryStats,
+  type ToolCallStatus,
   containLogger,
   stderrLogger,
 } from "@toolmeter/core";
-import { Connection, type ConnectionContext } from "../protocol/connection.ts";
+import type { ConversationContext, ConversationOptions } from "../protocol/call-recorder.ts";
+import { Conversation } from "../protocol/conversation.ts";
+import type { Identity } from "../protocol/identity.ts";
 import type { Redaction } from "../protocol/payload.ts";
-import { Recorder } from "../protocol/recorder.ts";
-import { Service, sharedService } from "./service.ts";
-import type { SdkGeneration, TargetKind } from "./target.ts";
+import { type SdkGeneration, TargetState } from "../protocol/target-state.ts";
+import { fileService } from "./file-service.ts";
+import { hostService } from "./host-service.ts";
+import type { Service } from "./service.ts";
+import type { TargetKind } from "./target.ts";
 
-/** How calls are recorded; every option of `TelemetryService` but its `writer` is one, too. */
+/**
+ * How calls are recorded; every option of `TelemetryService` but its `writer` is one, too. Targets that name the same
+ * file and give the same values share one service. Functions are not compared: `redact` is each target's own, and the
+ * `logger` that was given last gets what the service reports.
+ */
 export interface InstrumentOptions extends Omit<TelemetryConfig, "writer"> {
   /** The database's file. @default `TOOLMETER_DB`, else `analytics.db` in the user's data directory */
   readonly path?: string;
@@ -38,10 +45,16 @@ export interface InstrumentOptions extends Omit<TelemetryConfig, "writer"> {
   readonly serverVersion?: string;
 }
 
-/** What an instrumentation is attached to, and what it saw. */
+/**
+ * What is recorded: what `instrument` was given; `process` for `@toolmeter/mcp/auto`; `command` and `url` for what
+ * `toolmeter record` runs or calls.
+ */
+export type TargetName = TargetKind | "command" | "process" | "url";
+
+/** What an instrumentation is attached to, and what it and others like it saw. */
 export interface InstrumentationReport {
-  /** What was handed to `instrument`; `process` for `@toolmeter/mcp/auto`. */
-  readonly target: TargetKind | "process";
+  /** What was handed to `instrument`, or the name that was given to `new Instrumentation`. */
+  readonly target: TargetName;
   /** The SDK's generation, as soon as a server or client of it was seen. */
   readonly sdk: SdkGeneration | undefined;
   /** The kinds of transport that were tapped. */
@@ -66,17 +79,15 @@ export interface InstrumentationReport {
   readonly stats: TelemetryStats | undefined;
 }
 
-/** The handle of an instrumented target. */
+/** The handle of an instrumented target. Its counts are shared by all servers of the same name, kind and options. */
 export class Instrumentation {
-  readonly recorder: Recorder;
-  readonly logger: Logger;
-  readonly #service: Pick<Service, "flush" | "missed" | "shutdown" | "state" | "telemetry">;
-  readonly #target: InstrumentationReport["target"];
-  readonly #transports = new Set<string>();
-  #connections = 0;
-  #sdk: SdkGeneration | undefined;
+  readonly #kind: TargetName;
+  readonly #service: Service;
+  readonly #state: TargetState;
+  readonly #options: ConversationOptions;
 
-  constructor(target: InstrumentationReport["target"], options: InstrumentOptions) {
+  /** @param identity What the target calls itself, if it may come again: a server per request is one in the report. */
+  constructor(kind: TargetName, options: InstrumentOptions = {}, identity?: Identity) {
     const {
       path,
       telemetry,
@@ -84,32 +95,36 @@ export class Instrumentation {
       redact,
       serverName,
       serverVersion,
+      logger: given,
       ...config
     } = options;
-    this.#target = target;
-    this.logger = containLogger(config.logger ?? stderrLogger);
-    this.#service = telemetry ? hostsOwn(telemetry) : sharedService({ path, config });
-    this.recorder = new Recorder({
-      telemetry: () => this.#service.telemetry,
-      missed: () => this.#service.missed(),
-      payloads: config.capturePayloads
+    const logger = containLogger(given ?? stderrLogger);
+    const server = { ...(serverName && { serverName }), ...(serverVersion && { serverVersion }) };
+    this.#kind = kind;
+    this.#service = telemetry ? hostService(telemetry) : fileService(path, config, given && logger);
+    this.#state = identity ? this.#knownTarget({ kind, identity, server }) : new TargetState();
+    this.#options = {
+      destination: this.#service,
+      target: this.#state,
+      redaction: config.capturePayloads
         ? { keys: redactKeys, ...(redact && { redact }) }
         : undefined,
-      server: { ...(serverName && { serverName }), ...(serverVersion && { serverVersion }) },
-      logger: this.logger,
-    });
+      server,
+      logger,
+    };
   }
 
   /** What it is attached to, what it saw, and what was lost. */
   report(): InstrumentationReport {
+    const { sdk, transports, conversations, tools, calls, failures } = this.#state;
     return {
-      target: this.#target,
-      sdk: this.#sdk,
-      transports: [...this.#transports],
-      connections: this.#connections,
-      tools: this.recorder.tools,
-      calls: this.recorder.calls,
-      unreadable: this.recorder.failures,
+      target: this.#kind,
+      sdk,
+      transports,
+      connections: conversations,
+      tools,
+      calls,
+      unreadable: failures,
       ...this.#service.state,
     };
   }
@@ -127,32 +142,27 @@ export class Instrumentation {
     return this.#service.shutdown();
   }
 
-  /** A new connection to read messages from; opens the database, if that is still to be done. */
-  connect(context: ConnectionContext, sdk?: SdkGeneration): Connection {
-    this.#connections += 1;
-    this.#sdk = sdk ?? this.#sdk;
+  /** Begins to record a connection; the file is opened, if that is still to be done. */
+  connect(context: ConversationContext, sdk?: SdkGeneration): Conversation {
     const transport = context.transport ?? "unknown";
-    if (!this.#transports.has(transport)) {
-      this.#transports.add(transport);
-      const generation = this.#sdk ? ` of SDK ${this.#sdk}` : "";
-      this.logger.debug(`Attached to a ${this.#target}${generation} over ${transport}.`);
+    if (this.#state.connected(transport, sdk)) {
+      const generation = this.#state.sdk ? ` of SDK ${this.#state.sdk}` : "";
+      this.#options.logger.debug(`Attached to a ${this.#kind}${generation} over ${transport}.`);
     }
-    this.recorder.guard(() => void this.#service.telemetry);
-    return new Connection(this.recorder, context);
+    this.guard(() => this.#service.open());
+    return new Conversation(this.#options, context);
   }
-}
 
-function hostsOwn(telemetry: TelemetryService) {
-  return {
-    get telemetry() {
-      return telemetry.isEnabled ? telemetry : undefined;
-    },
-    get state() {
-      const { isEnabled, stats } = telemetry;
-      return { path: undefined, isRecording: isEnabled, stats, error: undefined, unrecorded: 0 };
-    },
-    missed: () => undefined,
-    flush: () => telemetry.flush(),
-    shutdown: () => telemetry.flush(),
-  };
+  /** Runs work on copies of messages: an error is counted as unreadable, and the first is logged. Never throws. */
+  guard(work: () => void): void {
+    this.#state.guard(work, this.#options.logger);
+  }
+
+  #knownTarget(name: object): TargetState {
+    const key = JSON.stringify(name);
+    const { targets } = this.#service;
+    const state = targets.get(key) ?? new TargetState();
+    targets.set(key, state);
+    return state;
+  }
 }

@@ -2,6 +2,7 @@
 import type { HeaderReader, Identity } from "../protocol/identity.ts";
 import { clientOf, serverOf } from "../protocol/identity.ts";
 import { isObject } from "../protocol/message.ts";
+import type { SdkGeneration } from "../protocol/target-state.ts";
 import type { Transport } from "./tap.ts";
 
 /** A server or client of either SDK below its convenience layer: what is connected to a transport. */
@@ -11,9 +12,6 @@ export interface Protocol {
 }
 
 export type TargetKind = "McpServer" | "Server" | "Client" | "transport" | "factory";
-
-/** The major version of the SDK: 1 is `@modelcontextprotocol/sdk`. */
-export type SdkGeneration = 1 | 2;
 
 export function isFactory(target: unknown): target is (...args: unknown[]) => unknown {
   // A class is a function too, and cannot be called like one.
@@ -65,8 +63,16 @@ export function identityOf(protocol: Protocol): Identity {
   return { ...(isObject(server) && serverOf(server)), ...(isObject(client) && clientOf(client)) };
 }
 
-/** The headers of the request that carried a message: SDK 1 hands on an object, SDK 2 the request. */
+/** The headers of the request that carried a message: SDK 1 hands on an object, SDK 2 the request. Never throws. */
 export function headersOf(extra: unknown): HeaderReader | undefined {
+  try {
+    return readHeaders(extra);
+  } catch {
+    return undefined;
+  }
+}
+
+function readHeaders(extra: unknown): HeaderReader | undefined {
   if (!isObject(extra)) return undefined;
   const { request, requestInfo } = extra;
   if (request instanceof Request) return (name) => request.headers.get(name) ?? undefined;

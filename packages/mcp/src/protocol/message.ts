@@ -42,3 +42,15 @@ export type RequestId = string | number;
 export function isRequestId(value: unknown): value is RequestId {
   return typeof value === "string" || typeof value === "number";
 }
+
+const BYTE_ORDER_MARK = "\uFEFF";
+
+/** The JSON-RPC message of a text; undefined if it is none: servers print other things too. */
+export function parseMessage(text: string): unknown {
+  if (!text.includes('"jsonrpc"')) return undefined;
+  try {
+    return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
+  } catch {
+    return undefined;
+  }
+}

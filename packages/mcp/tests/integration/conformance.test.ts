@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ledger } from "../support/ledger.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const SUITE = Bun.fileURLToPath(
   import.meta.resolve("@modelcontextprotocol/conformance/dist/index.js"),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { ledger } from "../support/ledger.ts";
 import { PLACES, type Place } from "../support/places.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { Conversation, converse, expectedCalls } from "../support/transcript.ts";
 
 async function conversation(place: Place, path?: string): Promise<readonly string[]> {

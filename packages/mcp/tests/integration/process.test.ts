@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ledger } from "../support/ledger.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { Conversation } from "../support/transcript.ts";
 import { stdioWire } from "../support/wires.ts";
 

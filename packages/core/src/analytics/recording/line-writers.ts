@@ -26,7 +26,7 @@ export function createLineWriter(
   { destination, recorderId, config, writer }: LineWriterOptions,
   recovered: (records: number) => void,
 ): LineWriter {
-  const warn = (message: string) => void config.logger.warn(message);
+  const warn = warnings(config);
   if (writer) return new InlineLineWriter(writer);
   const { path, $client } = destination;
   const { worker, retention } = config;
@@ -46,10 +46,13 @@ export function writeNow(
   lines: readonly string[],
   timeoutMs: number,
 ): readonly Rejection[] {
-  const warn = (message: string) => void config.logger.warn(message);
-  const writer = new FileWriter(destination.path, recorderId, warn);
+  const writer = new FileWriter(destination.path, recorderId, warnings(config));
   const batch = decodeAll(lines);
   const rejections = batch.rejectionsOf(writer.writeSync(batch.records, timeoutMs));
   writer.close();
   return rejections;
+}
+
+function warnings({ logger }: ResolvedConfig): (message: string) => void {
+  return (message) => void logger.warn(message);
 }

@@ -3,7 +3,7 @@
  * Arguments: the database, and the plan as JSON.
  */
 import { TelemetryService, createAnalyticsDb } from "../../../src/analytics/index.ts";
-import { fillUp } from "../../support/small-disk.ts";
+import { fillUp } from "@toolmeter/testing/small-disk";
 
 export interface Plan {
   /** Calls before the disk is full, and while it is. */

@@ -9,7 +9,7 @@ import {
   primaryResultCode,
   toAnalyticsError,
 } from "../../../src/analytics/errors.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const PATH = "/data/analytics.db";
 

@@ -1,8 +1,8 @@
 /** Messages that would take long to read. Over stdio and HTTP they are JSON; in memory they may be anything. */
 import { expect, test } from "bun:test";
 import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
-import { Connection } from "../../../src/protocol/connection.ts";
-import { Recorder } from "../../../src/protocol/recorder.ts";
+import { Conversation } from "../../../src/protocol/conversation.ts";
+import { TargetState } from "../../../src/protocol/target-state.ts";
 
 const LONG = Buffer.alloc(50_000_000, "x").toString();
 
@@ -15,19 +15,14 @@ interface Row {
   readonly argumentHash: string | null;
 }
 
-/** What is recorded of the messages of a connection, and how many of them failed. */
-async function recorded(talk: (connection: Connection) => void, transport = "in_memory") {
+/** What is recorded of the messages of a conversation, and how many of them failed. */
+async function recorded(talk: (conversation: Conversation) => void, transport = "in_memory") {
   using db = createAnalyticsDb(":memory:");
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const telemetry = new TelemetryService(db, { capturePayloads: true, logger });
-  const recorder = new Recorder({
-    telemetry: () => telemetry,
-    missed: () => undefined,
-    payloads: {},
-    server: {},
-    logger,
-  });
-  talk(new Connection(recorder, { transport }));
+  const target = new TargetState();
+  const destination = { telemetry, open: () => telemetry, missed: () => undefined };
+  talk(new Conversation({ destination, target, redaction: {}, logger }, { transport }));
   // The rest of a long listing has its turn.
   for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
   await telemetry.flush();
@@ -52,13 +47,18 @@ async function recorded(talk: (connection: Connection) => void, transport = "in_
     definitions,
     linked: linked?.links,
     refused: dropped.invalid,
-    failures: recorder.failures,
+    failures: target.failures,
   };
 }
 
-function call(connection: Connection, id: string | number, params: object, answer: object): void {
-  connection.observe("received", { jsonrpc: "2.0", id, method: "tools/call", params });
-  connection.observe("sent", { jsonrpc: "2.0", id, ...answer });
+function call(
+  conversation: Conversation,
+  id: string | number,
+  params: object,
+  answer: object,
+): void {
+  conversation.observe("received", { jsonrpc: "2.0", id, method: "tools/call", params });
+  conversation.observe("sent", { jsonrpc: "2.0", id, ...answer });
 }
 
 function doubled(levels: number): unknown {
@@ -80,10 +80,10 @@ const HOSTILE: Record<string, unknown> = {
 test.each(["in_memory", "stdio"])(
   "values that take long to read are recorded in part, over %s",
   async (transport) => {
-    const { rows, refused, failures } = await recorded((connection) => {
+    const { rows, refused, failures } = await recorded((conversation) => {
       for (const [name, value] of Object.entries(HOSTILE)) {
         const result = { content: [{ type: "text", text: "a" }], structuredContent: value };
-        call(connection, name, { name, arguments: value }, { result });
+        call(conversation, name, { name, arguments: value }, { result });
       }
     }, transport);
     expect({ refused, failures }).toEqual({ refused: 0, failures: 0 });
@@ -93,9 +93,9 @@ test.each(["in_memory", "stdio"])(
 );
 
 test("arguments that were not read to their end have at least the size that was read, and no hash", async () => {
-  const { rows } = await recorded((connection) => {
-    call(connection, 1, { name: "a", arguments: { v: LONG } }, { result: {} });
-    call(connection, 2, { name: "b", arguments: { v: "x" } }, { result: {} });
+  const { rows } = await recorded((conversation) => {
+    call(conversation, 1, { name: "a", arguments: { v: LONG } }, { result: {} });
+    call(conversation, 2, { name: "b", arguments: { v: "x" } }, { result: {} });
   });
   expect(rows).toMatchObject([
     { inputBytes: 50_000_008, argumentHash: null },
@@ -104,16 +104,16 @@ test("arguments that were not read to their end have at least the size that was 
 });
 
 test("names, ids, messages and reasons may be of any length", async () => {
-  const { rows, failures } = await recorded((connection) => {
-    call(connection, LONG, { name: LONG }, { error: { code: 1, message: LONG } });
+  const { rows, failures } = await recorded((conversation) => {
+    call(conversation, LONG, { name: LONG }, { error: { code: 1, message: LONG } });
     const failed = { content: [{ type: "text", text: LONG }], isError: true };
-    call(connection, 2, { name: "failed" }, { result: failed });
+    call(conversation, 2, { name: "failed" }, { result: failed });
     const blocks = Array.from({ length: 1_000_000 }, () => ({}));
-    call(connection, 3, { name: "blocks" }, { result: { content: blocks, isError: true } });
-    connection.observe("received", { id: 4, method: "tools/call", params: { name: "late" } });
+    call(conversation, 3, { name: "blocks" }, { result: { content: blocks, isError: true } });
+    conversation.observe("received", { id: 4, method: "tools/call", params: { name: "late" } });
     const params = { requestId: 4, reason: `${LONG}timeout` };
-    connection.observe("received", { method: "notifications/cancelled", params });
-    connection.observe("received", { id: 5, method: LONG, params: {} });
+    conversation.observe("received", { method: "notifications/cancelled", params });
+    conversation.observe("received", { id: 5, method: LONG, params: {} });
   });
   expect(failures).toBe(0);
   expect(rows.map(({ status }) => status)).toEqual(["error", "error", "error", "cancelled"]);
@@ -125,10 +125,10 @@ test("a long listing is read in parts, all of it; one definition of megabytes to
     description: "x".repeat(4_000),
   }));
   const huge = { name: "huge", inputSchema: { description: LONG } };
-  const { definitions, linked, failures } = await recorded((connection) => {
-    call(connection, 1, { name: "first" }, { result: {} });
-    connection.observe("received", { id: 2, method: "tools/list" });
-    connection.observe("sent", { id: 2, result: { tools: [...tools, huge] } });
+  const { definitions, linked, failures } = await recorded((conversation) => {
+    call(conversation, 1, { name: "first" }, { result: {} });
+    conversation.observe("received", { id: 2, method: "tools/list" });
+    conversation.observe("sent", { id: 2, result: { tools: [...tools, huge] } });
   });
   expect(failures).toBe(0);
   expect(definitions).toHaveLength(401);
@@ -146,9 +146,9 @@ test("a listing is read one part at a time", async () => {
       return "x".repeat(20_000);
     },
   }));
-  await recorded((connection) => {
-    connection.observe("received", { id: 2, method: "tools/list" });
-    connection.observe("sent", { id: 2, result: { tools } });
+  await recorded((conversation) => {
+    conversation.observe("received", { id: 2, method: "tools/list" });
+    conversation.observe("sent", { id: 2, result: { tools } });
     expect(reads).toBeWithin(1, 50);
   });
   expect(reads).toBeGreaterThanOrEqual(500);

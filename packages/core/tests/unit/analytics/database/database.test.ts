@@ -19,7 +19,7 @@ import { failureOf } from "../../../support/failure.ts";
 import { memoryLogger } from "../../../support/memory-logger.ts";
 import { giveToNobody } from "../../../support/nobody.ts";
 import { runProgram } from "../../../support/run.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const CALL: NewToolCall = {
   id: "1",

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
 import { Importer } from "../../../../src/analytics/database/importer.ts";
 import { T0 } from "../../../support/ledger.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const CALL = { id: "call-1", toolName: "echo", startedAt: T0, durationMs: 2.5, sessionId: "s" };
 

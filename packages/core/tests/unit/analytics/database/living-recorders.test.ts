@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { livingRecorders } from "../../../../src/analytics/database/reader.ts";
 import { journalDirectory, lockName } from "../../../../src/analytics/file/journal-directory.ts";
 import { FileLock } from "../../../../src/analytics/file/lock.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const OTHER_LOCKS = ["log.lock", "repair.lock", "recovery.lock", "open.lock", "any.lock"];
 

@@ -3,7 +3,7 @@ import { createAnalyticsDb } from "../../../../src/analytics/database/database.t
 import { Importer } from "../../../../src/analytics/database/importer.ts";
 import { mergeAnalyticsDb } from "../../../../src/analytics/database/merge.ts";
 import { T0 } from "../../../support/ledger.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 /** A file with calls of one session, made and closed. */
 function fileWith(

@@ -3,7 +3,7 @@ import { createAnalyticsDb } from "../../../../src/analytics/database/database.t
 import { Importer } from "../../../../src/analytics/database/importer.ts";
 import { pruneAnalyticsDb } from "../../../../src/analytics/database/prune.ts";
 import { prunable } from "../../../../src/analytics/queries/prunable.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const DAY_MS = 86_400_000;
 

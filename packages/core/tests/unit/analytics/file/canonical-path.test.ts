@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { canonicalPath } from "../../../../src/analytics/file/canonical-path.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 test("every name of a file has one canonical path, whether the file exists or not", () => {
   using directory = temporaryDirectory();

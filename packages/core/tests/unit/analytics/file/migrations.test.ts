@@ -12,7 +12,7 @@ import {
 } from "../../../../src/analytics/file/migrations.ts";
 import { failureOf } from "../../../support/failure.ts";
 import { REPOSITORY, drizzleKit, run } from "../../../support/run.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const FOLDER = join(REPOSITORY, "packages/core/drizzle");
 

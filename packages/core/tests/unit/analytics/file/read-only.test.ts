@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
 import { openReadOnly } from "../../../../src/analytics/file/read-only.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 test("opens a file for reading alone", () => {
   using directory = temporaryDirectory();

@@ -7,7 +7,7 @@ import { FileWriter } from "../../../../src/analytics/writing/file-writer.ts";
 import { journalDirectory, lockName } from "../../../../src/analytics/file/journal-directory.ts";
 import { setDamagedAside } from "../../../../src/analytics/file/repair.ts";
 import { call } from "../../../support/records.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 test("a backup that was copied over a file in use is not damaged, though the old log is beside it", async () => {
   using directory = temporaryDirectory();

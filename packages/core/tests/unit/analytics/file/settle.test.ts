@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
 import { settle, settleSync } from "../../../../src/analytics/file/settle.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 test("a copy that pauses in the middle is waited for", async () => {
   using directory = temporaryDirectory();

@@ -10,7 +10,7 @@ import {
 } from "../../../../src/analytics/housekeeping/retention.ts";
 import { ConnectionWriter } from "../../../../src/analytics/writing/connection-writer.ts";
 import { call, end, start } from "../../../support/records.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const DAY_MS = 86_400_000;
 const NOW = 1_000 * DAY_MS;

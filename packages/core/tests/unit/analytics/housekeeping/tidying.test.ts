@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
 import { Retention } from "../../../../src/analytics/housekeeping/retention.ts";
 import { Tidying } from "../../../../src/analytics/housekeeping/tidying.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const MINUTE_MS = 60_000;
 

@@ -19,7 +19,7 @@ import { FileLock } from "../../../../src/analytics/file/lock.ts";
 import { encode, encodeCall } from "../../../../src/analytics/records/record.ts";
 import { sessions, toolCalls } from "../../../../src/analytics/schema.ts";
 import { memoryLogger } from "../../../support/memory-logger.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const RECORDER = "01990000-0000-7000-8000-000000000000";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { journalDirectory } from "../../../../src/analytics/file/journal-directory.ts";
 import { listSegments } from "../../../../src/analytics/journal/segments.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 test("lists segments in the order they were written, beyond the ninth", () => {
   using directory = temporaryDirectory();

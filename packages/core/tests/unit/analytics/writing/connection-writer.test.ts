@@ -16,7 +16,7 @@ import { FAILED_STATUSES, TOOL_CALL_STATUSES } from "../../../../src/analytics/v
 import { ConnectionWriter } from "../../../../src/analytics/writing/connection-writer.ts";
 import { describeFailure } from "../../../support/failure.ts";
 import { call, callRow, end, endRecorder, start } from "../../../support/records.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const RECORDER = "recorder";
 

@@ -19,7 +19,7 @@ import { journalDirectory, lockName } from "../../../../src/analytics/file/journ
 import { FileLock } from "../../../../src/analytics/file/lock.ts";
 import { SCHEMA_VERSION } from "../../../../src/analytics/file/migrations.ts";
 import { call, endRecorder, start } from "../../../support/records.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 /** A writer on a file that is there, with one call in it, and what it warned of. */
 async function setUp() {

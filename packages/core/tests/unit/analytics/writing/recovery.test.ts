@@ -22,7 +22,7 @@ import { recover } from "../../../../src/analytics/writing/recovery.ts";
 import { isAlive } from "../../../../src/analytics/database/reader.ts";
 import { memoryLogger } from "../../../support/memory-logger.ts";
 import { callRow } from "../../../support/records.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 const HEADER = JSON.stringify(JOURNAL_HEADER);
 const connection = openConnection(":memory:", 0);

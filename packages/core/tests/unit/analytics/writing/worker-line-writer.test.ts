@@ -7,7 +7,7 @@ import {
   WORKER_PROGRAM,
   WorkerLineWriter,
 } from "../../../../src/analytics/writing/worker-line-writer.ts";
-import { temporaryDirectory } from "../../../support/temporary-directory.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 function setUp(program: string | URL = WORKER_PROGRAM) {
   const directory = temporaryDirectory();

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseMessage } from "../../src/record/message.ts";
+import { parseMessage } from "../../../src/protocol/message.ts";
 
 test.each([
   ['{"jsonrpc":"2.0","id":1}', { jsonrpc: "2.0", id: 1 }],

@@ -1,10 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryDirectory } from "./temporary-directory.ts";
 
-/** A disk of some megabytes, where the system allows to mount one: on Linux, for root. */
+/**
+ * Mounts a disk of some megabytes in a temporary directory, unmounted at the end of the block: `using disk = …`. Where
+ * that is not allowed, `isMounted` is false, and a warning says why tests are skipped.
+ * @param options Further options of `mount -t tmpfs`.
+ */
 export function smallDisk(megabytes: number, options = "") {
-  const path = mkdtempSync(join(tmpdir(), "toolmeter-disk-"));
+  const directory = temporaryDirectory();
+  const { path } = directory;
   const mount = ["mount", "-t", "tmpfs", "-o", `size=${megabytes}m,${options}`, "tmpfs", path];
   const refusal = refusalOf(mount);
   const isMounted = refusal === undefined;
@@ -12,10 +17,11 @@ export function smallDisk(megabytes: number, options = "") {
     console.warn(`SKIPPED: tests on a full disk, which need root on Linux: ${refusal}`);
   return {
     path,
+    file: (name: string) => join(path, name),
     isMounted,
     [Symbol.dispose]: () => {
       if (isMounted) Bun.spawnSync(["umount", "-l", path]);
-      rmSync(path, { recursive: true, force: true });
+      directory[Symbol.dispose]();
     },
   };
 }

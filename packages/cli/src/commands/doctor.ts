@@ -1,0 +1,13 @@
+import type { CommandLine } from "./command-line.ts";
+import { printOptions } from "./options.ts";
+
+export function doctor({ command, terminal, exit }: CommandLine): void {
+  printOptions(
+    command("doctor", "make a test call to prove that recording works, and list problems", [
+      "toolmeter doctor",
+      "toolmeter doctor --json",
+    ]).option("--deep", "check the whole file for damage"),
+  ).action(async (options) =>
+    exit(await (await import("../doctor/doctor.ts")).doctor(options, terminal)),
+  );
+}

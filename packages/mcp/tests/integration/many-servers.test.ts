@@ -1,0 +1,51 @@
+/** Hosts that make a server per request, or that record into many files. */
+import { describe, expect, test } from "bun:test";
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { instrument, instrumentation } from "../../src/index.ts";
+import { TELLS_DESCRIPTORS, descriptors } from "../support/descriptors.ts";
+import { ledger } from "../support/ledger.ts";
+import { INLINE, serve, serveMany } from "../support/server-per-request.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
+
+const COUNT = 1_000;
+
+describe.skipIf(!TELLS_DESCRIPTORS)("a server per request", () => {
+  test.each(INLINE)(
+    "with its own %s, each %s, shares one file",
+    async (_option, end, optionsOf) => {
+      using directory = temporaryDirectory();
+      const path = directory.file("a.db");
+      const served = await serveMany(COUNT, end, path, () => optionsOf(path));
+      expect(served).toMatchObject({ mostJournals: 1, calls: COUNT });
+      expect(served.furtherDescriptors).toBeLessThan(16);
+      expect(served.kept).toBeLessThan(100);
+    },
+  );
+});
+
+describe.skipIf(!TELLS_DESCRIPTORS)("a file per server", () => {
+  test("holds a bounded number of files open, and every call is in its file", async () => {
+    using directory = temporaryDirectory();
+    const paths = Array.from({ length: 20 }, (_, i) => directory.file(`${i}.db`));
+    const before = descriptors();
+    const counts: number[] = [];
+    for (const round of [1, 2])
+      for (const path of paths) {
+        await serve({ path }, round === 1 ? "closed" : "dropped");
+        await flushed(path);
+        counts.push(descriptors() - before);
+      }
+    expect(Math.max(...counts)).toBeLessThan(17 * 8);
+    for (const path of paths) {
+      await instrumentation(
+        instrument(new McpServer({ name: "last", version: "1" }), { path }),
+      )?.shutdown();
+      expect(ledger(path).lines).toEqual(["echo success - 1", "echo success - 1"]);
+    }
+  });
+});
+
+async function flushed(path: string): Promise<void> {
+  const server = instrument(new McpServer({ name: "other", version: "1" }), { path });
+  await instrumentation(server)?.flush();
+}
