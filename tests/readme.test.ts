@@ -1,30 +1,25 @@
-/** The README is run: a snippet that stops working, or a name that it forgets, fails here. */
+/** The manual is run: a snippet that stops working fails here. */
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import manifest from "../package.json" with { type: "json" };
-import * as core from "../packages/core/src/analytics/index.ts";
-import * as queries from "../packages/core/src/analytics/queries/index.ts";
-import { makeProgram } from "../packages/cli/src/program.ts";
-import { processTerminal } from "../packages/cli/src/output/terminal.ts";
-import * as mcp from "../packages/mcp/src/index.ts";
+import { delimiter, join } from "node:path";
+import { blocks, blocksOf, readme, root } from "./support/manual.ts";
 
-const root = join(import.meta.dir, "..");
-const readme = await Bun.file(join(root, "README.md")).text();
 const directory = mkdtempSync(join(tmpdir(), "toolmeter-readme-"));
 const TOOLMETER = join(root, "packages/cli/src/toolmeter.ts");
-const env = { ...process.env, TOOLMETER_DB: join(directory, "analytics.db") };
+const env = {
+  ...process.env,
+  TOOLMETER_DB: join(directory, "demo.db"),
+  COLUMNS: "80",
+  // What programs leave there goes, too.
+  TMPDIR: directory,
+  // Where the shell finds `toolmeter`.
+  PATH: [directory, process.env["PATH"]].join(delimiter),
+};
 
-/** The README's fenced blocks of one language. */
-function blocks(language: string): string[] {
-  const fence = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm");
-  return [...readme.matchAll(fence)].map(([, code]) => code ?? "");
-}
-
-async function run(command: string[], cwd: string, stdin = "") {
-  const child = Bun.spawn(command, {
+async function run(command: readonly string[], cwd: string, stdin = "") {
+  const child = Bun.spawn([...command], {
     cwd,
     env,
     stdin: Buffer.from(stdin),
@@ -35,188 +30,194 @@ async function run(command: string[], cwd: string, stdin = "") {
   return { exitCode: await child.exited, stdout, stderr };
 }
 
+/** As a user types it, in the root. */
+const shell = (command: string) => run(["sh", "-c", command], root);
+
+const toolmeter = (...words: readonly string[]) =>
+  run([process.execPath, TOOLMETER, ...words], root);
+
+/** What the demo printed, and the tools that it called. */
+let printed = "";
+let tools: readonly Row[] = [];
+
 beforeAll(async () => {
-  // What the README calls "what you see" comes from this.
-  const { exitCode, stderr } = await run([process.execPath, "run", "demo"], root);
+  const script = join(directory, "toolmeter");
+  await Bun.write(script, `#!/bin/sh\nexec '${process.execPath}' '${TOOLMETER}' "$@"\n`);
+  chmodSync(script, 0o755);
+  const { exitCode, stdout, stderr } = await run([process.execPath, "run", "demo"], root);
   expect(exitCode, stderr).toBe(0);
+  printed = stdout;
+  const answer = await toolmeter("--since", "all", "--limit", "0", "--json");
+  ({ tools } = JSON.parse(answer.stdout));
 }, 60_000);
 
 afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+const commandLines = blocks("sh").flatMap((block) => block.trim().split("\n"));
+const ofToolmeter = commandLines.filter((command) => /(?:^|\| )toolmeter\b/.test(command));
+const changes = ofToolmeter.filter((command) => /^toolmeter (?:un)?install/.test(command));
+const proxies = ofToolmeter.filter((command) => command.startsWith("toolmeter record"));
+const answers = ofToolmeter.filter((each) => !changes.includes(each) && !proxies.includes(each));
+
+test.each(answers)("%s answers", async (command) => {
+  const { exitCode, stdout, stderr } = await shell(command);
+  expect(exitCode, stdout + stderr).toBe(0);
+  expect(stdout).not.toBe("");
+});
+
+test.each(changes)("%s shows a change of the configuration", async (command) => {
+  const config = join(directory, "config.json");
+  const [shown = ""] = blocksOf(readme, "json");
+  await Bun.write(config, shown);
+  const { exitCode, stdout, stderr } = await shell(`${command} --config '${config}'`);
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain("memory");
+  expect(await Bun.file(config).text()).toBe(shown);
+});
+
+test.each(proxies)("%s starts a proxy", async (command) => {
+  // On a port that is free.
+  const words = command
+    .replace(/(--listen \S+):\d+/, "$1:0")
+    .split(" ")
+    .slice(1);
+  expect(words).toContain("--listen");
+  const proxy = Bun.spawn([process.execPath, TOOLMETER, ...words], { env, stderr: "pipe" });
+  const reader = proxy.stderr.getReader();
+  const { value } = await reader.read();
+  proxy.kill();
+  await proxy.exited;
+  expect(Buffer.from(value ?? []).toString()).toStartWith("Recording http");
+});
+
+test("the recorder runs before a command as the configuration shows", async () => {
+  const { mcpServers } = JSON.parse(blocksOf(readme, "json")[0] ?? "{}");
+  const { command, args } = mcpServers.memory;
+  expect(command).toBe("toolmeter");
+  // The same server without npx, which may have to fetch it first.
+  const [recorder, ...published] = args;
+  expect(published).toEqual(["npx", "-y", "@modelcontextprotocol/server-memory"]);
+  const server = Bun.resolveSync(
+    "@modelcontextprotocol/server-memory/dist/index.js",
+    join(root, "packages/cli"),
+  );
+  const initialize = {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "reader", version: "1" },
+    },
+  };
+  const { exitCode, stdout } = await run(
+    [command, recorder, process.execPath, server],
+    root,
+    `${JSON.stringify(initialize)}\n`,
+  );
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    id: 1,
+    result: { serverInfo: { name: "memory-server" } },
+  });
+});
+
+test("the report is the one that the demo prints", () => {
+  const [shown = ""] = blocksOf(readme, "text");
+  expect(parts(shown)).toEqual(parts(printed));
+  expect(Math.max(...shown.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+});
+
+interface Row {
+  readonly toolName: string;
+  readonly calls: number;
+  readonly failures: number;
+}
+
+/** A report without what differs between two runs: times, estimates, and the order of tools that fail equally often. */
+function parts(report: string) {
+  const lines = report.trimEnd().split("\n");
+  const header = lines.findIndex((line) => line.startsWith("tool "));
+  const end = lines.findIndex((line) => line.startsWith("…"));
+  const rows = lines.slice(header + 1, end).map((line) => line.split(/ {2,}/));
+  const outcomes = rows.map(([name = "", calls, failures]) => {
+    const tool = tools.find((each) => matches(name, each.toolName));
+    const isRight = tool && Number(calls) === tool.calls && Number(failures) === tool.failures;
+    return { name: tool?.toolName ?? name, isRight, failures: Number(failures) };
+  });
+  const failing = outcomes.filter(({ failures }) => failures > 0);
+  return {
+    title: lines[0]?.replace(/\/.*\//, ""),
+    summary: lines.slice(1, header).map(withoutFigures),
+    header: lines[header]
+      ?.split(/ {2,}/)
+      .map((cell) => HEADERS.find((name) => matches(cell, name)) ?? cell),
+    wrong: outcomes.filter(({ isRight }) => !isRight),
+    failing: failing.map(({ name }) => name).toSorted(),
+    others: outcomes.length - failing.length,
+    rest: withoutFigures(lines.slice(end).join(" ")),
+  };
+}
+
+const HEADERS = ["tool", "calls", "failed", "error rate", "p50", "p95", "p99", "output tokens"];
+
+/** Whether a text that is cut in its middle stands for a name. */
+function matches(text: string, name: string): boolean {
+  const [start = "", end] = text.split("…");
+  return end === undefined ? text === name : name.startsWith(start) && name.endsWith(end);
+}
+
+function withoutFigures(text: string): string {
+  return text
+    .replaceAll(/[\d.]+ (?:ms|s)\b/g, "<time>")
+    .replaceAll(/[\d.]+k/g, "<tokens>")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+}
+
 /** Programs that run until they are told to stop: `examples/tests/servers.test.ts` runs them. */
 const SERVERS = ["stdio-server.ts", "http-server.ts"];
-const servers = await Promise.all(
-  SERVERS.map((name) => Bun.file(join(root, "examples", name)).text()),
+/** Files that are run and type-checked by themselves. */
+const QUOTED = [...SERVERS, "quick-start.ts"];
+const quoted = await Promise.all(
+  QUOTED.map(async (name) => ({ name, text: await Bun.file(join(root, "examples", name)).text() })),
 );
 
-const commandLines = blocks("sh").flatMap((block) => block.trim().split("\n"));
-const toolmeter = (words: readonly string[]) => [process.execPath, TOOLMETER, ...words];
+test.each(quoted)("$name is quoted", ({ text }) => {
+  expect(blocks("ts")).toContain(text);
+});
 
-describe("README", () => {
-  test.each(
-    commandLines.filter((command) => /^toolmeter (?!record|install|uninstall)/.test(command)),
-  )("runs %s", async (command) => {
-    const { exitCode, stdout, stderr } = await run(toolmeter(command.split(" ").slice(1)), root);
-    expect(exitCode, stdout + stderr).toBe(0);
-    expect(stdout).not.toBe("");
-  });
+const servers = new Set(
+  quoted.filter(({ name }) => SERVERS.includes(name)).map(({ text }) => text),
+);
 
-  test.each(commandLines.filter((command) => /^toolmeter (?:install|uninstall)/.test(command)))(
-    "runs %s on a configuration",
-    async (command) => {
-      const config = join(directory, "config.json");
-      const [shown = ""] = blocks("json");
-      await Bun.write(config, shown);
-      const { exitCode, stdout } = await run(
-        toolmeter([...command.split(" ").slice(1), "--config", config]),
-        root,
-      );
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain("memory");
-      expect(await Bun.file(config).text()).toBe(shown);
-    },
-  );
-
-  test("puts the recorder before a command as it is shown", async () => {
-    const { mcpServers } = JSON.parse(blocks("json")[0] ?? "{}");
-    const { command, args } = mcpServers.memory;
-    expect(command).toBe("toolmeter");
-    // The same server without npx, which may have to fetch it first.
-    const server = Bun.resolveSync(
-      "@modelcontextprotocol/server-memory/dist/index.js",
-      join(root, "packages/cli"),
-    );
-    const words: string[] = args
-      .join(" ")
-      .replace("npx -y @modelcontextprotocol/server-memory", "<server>")
-      .split(" ");
-    const own = words.flatMap((word) =>
-      word === "<server>" ? [process.execPath, server] : [word],
-    );
-    const initialize = {
-      jsonrpc: "2.0",
-      id: 1,
-      method: "initialize",
-      params: {
-        protocolVersion: "2025-11-25",
-        capabilities: {},
-        clientInfo: { name: "reader", version: "1" },
-      },
-    };
-    const { exitCode, stdout } = await run(toolmeter(own), root, `${JSON.stringify(initialize)}\n`);
-    expect(exitCode).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
-      id: 1,
-      result: { serverInfo: { name: "memory-server" } },
-    });
-  });
-
-  test("tells every command and every option of the command line", () => {
-    const program = makeProgram(
-      processTerminal(),
-      () => undefined,
-      () => undefined,
-    );
-    const commands = program.createHelp().visibleCommands(program);
-    expect(commands.length).toBeGreaterThan(20);
-    const missing = commands.flatMap((command) => [
-      ...(new RegExp(`\`${command.name()}[ \`]`).test(readme) ? [] : [command.name()]),
-      ...command.options.flatMap(({ long }) =>
-        long && readme.includes(`\`${long}`) ? [] : [`${command.name()} ${long}`],
-      ),
-    ]);
-    expect(missing).toEqual([]);
-  });
-
-  test("shows a report as toolmeter prints it", async () => {
-    const shown = blocks("text").find((block) => block.includes("Last 7 days")) ?? "";
-    const { stdout } = await run(toolmeter([]), root);
-    const names = (text: string) =>
-      text.split("\n").map((line) => /^(?:tool |[a-z][a-z0-9 ·]*?(?= {2,}))/.exec(line)?.[0]);
-    expect(names(stdout)).toEqual(expect.arrayContaining(names(shown).slice(0, 8)));
-    const header = (text: string) =>
-      text
-        .split("\n")
-        .find((line) => line.startsWith("tool "))
-        ?.split(/ {2,}/);
-    expect(header(stdout)).toEqual(header(shown));
-  });
-
-  test("quotes the servers from the files that are run", () => {
-    for (const server of servers) expect(blocks("ts")).toContain(server);
-  });
-
-  test.each(blocks("ts").filter((code) => !servers.includes(code)))(
-    "runs its TypeScript: %s",
-    async (code) => {
-      const { exitCode, stderr } = await run(
-        [process.execPath, "run", "-"],
-        join(root, "examples"),
-        code,
-      );
-      expect(exitCode, stderr).toBe(0);
-    },
-  );
-
-  test("quotes the quick start from the file that is run and type-checked", async () => {
-    const quickStart = await Bun.file(join(root, "examples/quick-start.ts")).text();
-    expect(blocks("ts")).toContain(quickStart);
-  });
-
-  test.each(blocks("sql"))("runs its SQL on the file the demo made: %s", (sql) => {
-    using db = new Database(env.TOOLMETER_DB, { readonly: true });
-    expect(db.query(sql).all()).not.toBeEmpty();
-  });
-
-  test("names only commands that exist", async () => {
-    const commands = commandLines.filter((command) => !command.startsWith("toolmeter "));
-    const [preload = "", ...others] = commands.filter((command) => command.startsWith("bun --"));
-    expect(others).toEqual([]);
-    // As a user does, beside the packages.
-    const outcome = await run(
-      [process.execPath, ...preload.split(" ").slice(1)],
+test.each([...new Set(blocks("ts"))].filter((code) => !servers.has(code)))(
+  "the TypeScript runs: %s",
+  async (code) => {
+    const { exitCode, stderr } = await run(
+      [process.execPath, "run", "-"],
       join(root, "examples"),
+      code,
     );
-    expect(outcome).toMatchObject({ exitCode: 0, stdout: "" });
-    for (const command of commands.filter((each) => each !== preload)) {
-      const script = /^(?:npm|bun) (?:run )?([\w:]+)/.exec(command)?.[1] ?? "";
-      expect(["install", ...Object.keys(manifest.scripts)], command).toContain(script);
-    }
-  });
+    expect(exitCode, stderr).toBe(0);
+  },
+);
 
-  test("shows a report that has the demo's columns and tools", async () => {
-    const shown = blocks("text").find((block) => block.includes("p95")) ?? "";
-    const { stdout } = await run([process.execPath, "run", "demo"], root);
-    const header = (text: string) =>
-      text
-        .split("\n")
-        .find((line) => line.startsWith("tool "))
-        ?.split(/ {2,}/);
-    expect(header(shown)).toEqual(header(stdout));
-  }, 60_000);
+test.each([...new Set(blocks("sql"))])("the SQL finds rows in the demo's file: %s", (sql) => {
+  using db = new Database(env.TOOLMETER_DB, { readonly: true });
+  expect(db.query(sql).all()).not.toBeEmpty();
+});
 
-  test("names every export and every option", async () => {
-    const config = await Bun.file(
-      join(root, "packages/core/src/analytics/recording/config.ts"),
-    ).text();
-    const options = [...config.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name ?? "");
-    expect(options.length).toBeGreaterThan(5);
-    const instrument = await Bun.file(
-      join(root, "packages/mcp/src/attaching/instrumentation.ts"),
-    ).text();
-    const declared =
-      /interface InstrumentOptions [^{]+\{([\s\S]*?)\n\}/.exec(instrument)?.[1] ?? "";
-    const own = [...declared.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name ?? "");
-    expect(own.length).toBeGreaterThan(5);
-    const missing = [
-      ...options,
-      ...own,
-      ...Object.keys(core),
-      ...Object.keys(mcp),
-      ...Object.keys(queries),
-    ].filter((name) => !readme.includes(`\`${name}`));
-    expect(missing).toEqual([]);
-  });
+test("the preload starts a published server", async () => {
+  const [preload = "", ...others] = commandLines.filter((command) => command.startsWith("bun --"));
+  expect(others).toEqual([]);
+  // As a user does, beside the packages.
+  const outcome = await run(
+    [process.execPath, ...preload.split(" ").slice(1)],
+    join(root, "examples"),
+  );
+  expect(outcome).toMatchObject({ exitCode: 0, stdout: "" });
 });
