@@ -1,5 +1,5 @@
 /**
- * The public names of `@toolmeter/mcp`. Each line here is API: document it in `docs/mcp.md`.
+ * The public names of `@toolmeter/mcp`. Each line here is API: document it in `docs`.
  */
 export { instrument, instrumentation } from "./attaching/instrument.ts";
 export { Instrumentation } from "./attaching/instrumentation.ts";

@@ -25,6 +25,7 @@ const WAYS: readonly Way[] = [
   { way: "exit inside a transaction", exitCode: 7 },
   { way: "await using", exitCode: 0 },
   { way: "process.exit in the middle of shutdown()", exitCode: 7 },
+  { way: "SIGTERM in the middle of shutdown()", signal: "SIGTERM" },
   ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => ({
     way: "signal",
     signals: [signal],

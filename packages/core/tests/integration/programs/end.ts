@@ -34,6 +34,11 @@ const WAYS: Record<string, () => unknown> = {
     void telemetry.shutdown();
     process.exit(7);
   },
+  "SIGTERM in the middle of shutdown()": () => {
+    void telemetry.shutdown();
+    process.kill(process.pid, "SIGTERM");
+    return setInterval(() => undefined, 1_000);
+  },
   signal: () => setInterval(() => undefined, 1_000),
   "signal, handled by the host": () => {
     process.on("SIGTERM", () => {

@@ -38,7 +38,7 @@ test("a call that stands alone has no session", async () => {
 
 test("a session is opened again in another service", async () => {
   const session = new Session(undefined);
-  for (const _service of ["first", "second"]) {
+  for (let service = 1; service <= 2; service++) {
     const rows = await recorded((telemetry) => session.open(telemetry, false, () => ({})));
     expect(rows).toMatchObject([{ id: session.conversationId, kind: "connection" }]);
   }
