@@ -265,7 +265,7 @@ describe("a command line that makes no sense", () => {
     const file = directory.file("none.db");
     expect(await toolmeter(["--db", file])).toMatchObject({
       code: 1,
-      err: expect.stringContaining("there is no file"),
+      err: expect.stringContaining("does not exist"),
     });
     expect(await Bun.file(file).exists()).toBe(false);
   });

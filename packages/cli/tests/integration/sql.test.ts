@@ -95,7 +95,7 @@ describe("an answer", () => {
     const none = directory.file("none.db");
     const missing = await toolmeter(["sql", "select 1", "--db", none]);
     expect(missing).toMatchObject({ code: 1, out: "" });
-    expect(missing.err).toContain("there is no file");
+    expect(missing.err).toContain("does not exist");
     expect(missing.err).toContain("toolmeter demo");
   });
 });

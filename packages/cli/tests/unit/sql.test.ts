@@ -21,7 +21,7 @@ test("what cannot be answered is said in one line, with the way out", async () =
     "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
   const failures: [readonly string[], string][] = [
     [["select nonsense from tool_calls", "--db", file], "no such column: nonsense"],
-    [["select 1", "--db", directory.file("none.db")], "there is no file"],
+    [["select 1", "--db", directory.file("none.db")], "does not exist"],
     [[endless, "--db", file, "--timeout", "200ms"], "Expected an answer within 0.2 s"],
   ];
   for (const [words, message] of failures) {

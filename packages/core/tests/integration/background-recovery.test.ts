@@ -209,7 +209,7 @@ describe("background recovery", () => {
     const recovery = new BackgroundRecovery({
       path,
       warn: (message) => warnings.push(message),
-      took: (count) => taken.push(count),
+      imported: (count) => taken.push(count),
     });
     recovery.start();
     // The lock is held for a while, so that it is met.

@@ -36,7 +36,7 @@ describe.skipIf(!disk.isMounted)("on a full disk", () => {
     });
     expect(telemetry.stats.unjournaled).toBeGreaterThan(0);
     expect(logger.lines).toContainEqual(
-      expect.stringMatching(/^warn: Expected to journal into .*no space left/),
+      expect.stringMatching(/^warn: Expected to write the journal .*no space left/),
     );
     expect(db.select().from(toolCalls).all()).toHaveLength(20);
 

@@ -28,7 +28,7 @@ async function step(command: readonly string[], cwd?: string): Promise<void> {
 /** Each way to ship the package: makes the program ready in a directory and returns the command that runs it. */
 const ways: {
   name: string;
-  /** Whether the worker's program is left out: batches are then written in the tool's thread. */
+  /** Whether the worker's program is left out: batches are then written in the calling thread. */
   isAlone?: boolean;
   ship: (directory: string) => Promise<readonly string[]>;
 }[] = [
@@ -106,7 +106,9 @@ test.each(ways)(
     expect(outcome).toEqual({
       exitCode: 0,
       stdout: JSON.stringify({ path: file, journalMode: "wal", outcome: "written" }),
-      stderr: isAlone ? expect.stringMatching(/^toolmeter: .*thread of its own.*\n$/) : "",
+      stderr: isAlone
+        ? expect.stringMatching(/^toolmeter: .*Expected to write in a worker thread.*\n$/)
+        : "",
     });
     using db = createAnalyticsDb(file);
     expect(db.select().from(sessionSummaries).all()).toMatchObject([

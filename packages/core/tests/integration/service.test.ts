@@ -182,7 +182,9 @@ describe("a service on a file", () => {
     await using telemetry = new TelemetryService(db, { logger });
     telemetry.recordToolCall(CALL);
     await telemetry.flush();
-    expect(logger.lines).toContainEqual(expect.stringMatching(/^warn: Expected to journal into/));
+    expect(logger.lines).toContainEqual(
+      expect.stringMatching(/^warn: Expected to write the journal /),
+    );
     expect(db.select().from(toolCalls).all()).toHaveLength(1);
   });
 
@@ -233,7 +235,9 @@ describe("a service on a file", () => {
     store.telemetry.recordToolCall({ toolName: "echo", durationMs: 1 });
     process.emit("exit", 0);
     expect(store.warnings()).toEqual([
-      expect.stringMatching(/^error: The process ends, and 1 records could not be written: /),
+      expect.stringMatching(
+        /^error: The process is ending, and 1 records could not be written and are lost \(/,
+      ),
     ]);
     holder.run("rollback");
   });

@@ -17,21 +17,21 @@ import { closeWithLog } from "../file/write-ahead-log.ts";
 
 export interface AnalyticsDbOptions {
   /**
-   * Longest wait for other processes that open or migrate the same file, in milliseconds. Opening is
-   * the only step that waits in the calling thread. Minimum: 0. @default 5_000
+   * Longest wait for other processes that open or migrate the same file, in milliseconds. Opening is the only step that
+   * blocks the calling thread. Minimum: 0. @default 5_000
    */
   readonly openTimeoutMs?: number;
-  /** Told of journals taken in and of files moved aside. @default warnings and errors on stderr */
+  /** Receives messages about imported journals and moved files. @default warnings and errors on stderr */
   readonly logger?: Logger;
 }
 
-/** Drizzle over the analytics schema, and the file under it. Its creator closes it. */
+/** A Drizzle database with the analytics schema. The code that creates it must close it. */
 export interface AnalyticsDb extends BunSQLiteDatabase<typeof schema>, Disposable {
   /** The absolute path of the file, or `":memory:"`. */
   readonly path: string;
-  /** The journal mode the file really has: `"wal"`, `"memory"`, or what the file system allowed. */
+  /** The actual journal mode: `"wal"`, `"memory"`, or another mode if the file system does not support WAL. */
   readonly journalMode: string;
-  /** What opening took in from the journals of dead processes. */
+  /** The records that were imported from journals of dead processes on opening. */
   readonly recovery: Recovery;
   /** The connection, for prepared statements and pragmas. */
   readonly $client: Database;
@@ -39,22 +39,21 @@ export interface AnalyticsDb extends BunSQLiteDatabase<typeof schema>, Disposabl
   close(): void;
 }
 
-/** Longest wait for another process that looks after the log when a database is closed, in milliseconds. */
+/** Longest wait for another process that holds the log's lock when a database is closed, in milliseconds. */
 const CLOSE_WAIT_MS = 150;
 
 const NOTHING_RECOVERED: Recovery = { records: 0, recorders: 0, damaged: [] };
 
 /**
- * Opens the analytics database, creating and migrating it as needed, in WAL mode, and takes in what
- * processes that were killed left in their journals.
+ * Opens the analytics database in WAL mode, creates or migrates it as needed, and imports the journals of killed
+ * processes.
  *
- * Several processes may open one new file at once. The directory is made if it is missing. A file made
- * here is readable by its owner only (0600; a directory, 0700). A damaged database is moved aside whole,
- * with a warning, and a new one begun.
- * @param path The file, or `":memory:"`. Default: `TOOLMETER_DB`, else `analytics.db` in the user's data
- * directory. While recording is switched off (`TOOLMETER_DISABLED`), a file that does not exist is not
- * made: the database is then in memory.
- * @throws AnalyticsError that says what was expected, what was found and the way out.
+ * Several processes may open a new file at the same time. A missing directory is created. Only the owner can access new
+ * files (mode 0600) and directories (0700). A damaged database is moved aside as a whole, with a warning, and replaced by
+ * a new one.
+ * @param path The file, or `":memory:"`. Default: `TOOLMETER_DB`, otherwise `analytics.db` in the user's data directory.
+ * While recording is disabled (`TOOLMETER_DISABLED`), a missing file is not created; the database is then in memory.
+ * @throws AnalyticsError whose message states what was expected, what was found and how to solve it.
  */
 export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {}): AnalyticsDb {
   const file = resolvePath(path);
@@ -70,7 +69,7 @@ export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {
   }
 }
 
-/** The absolute path of the file that a path names, or `":memory:"`. */
+/** Resolves a path to the absolute path of a file, or to `":memory:"`. */
 export function resolvePath(path?: string): string {
   if (path === MEMORY) return MEMORY;
   const file = resolve(databasePath(path));
@@ -82,12 +81,12 @@ function openSound(file: string, timeoutMs: number, logger: Logger): Connection 
   try {
     return openConnection(file, timeoutMs, warn);
   } catch (error) {
-    // A file that is no database at all may be anything: it is left where it is.
+    // A file that is not a database at all is left in place, because it may be anything.
     if (!isDamage(error, "corrupt") || !settleSync(file)) throw error;
     const aside = setDamagedAside(file);
     if (aside === undefined) throw error;
     warn(
-      `Expected a sound database, but ${file} is damaged. It is now ${aside}, with all its data; a new one is begun.`,
+      `Expected a sound database, but ${file} is damaged. It was moved to ${aside} with all its data; recording continues in a new file.`,
     );
     return openConnection(file, timeoutMs, warn);
   }
@@ -112,13 +111,13 @@ function toAnalyticsDb(
   });
 }
 
-/** SQLite applies the log when the last connection closes, also to a file that was overwritten meanwhile. */
+/** Separates the log first, because closing the last connection applies it even to a file that was overwritten meanwhile. */
 function separateLog(path: string, warn: (message: string) => void): void {
   try {
     whileBusySync(performance.now() + CLOSE_WAIT_MS, () =>
       whileLogLocked(path, () => separateForeignLog(path, warn)),
     );
   } catch {
-    // The process that is in the way takes care of it.
+    // The process that holds the lock does it.
   }
 }

@@ -16,29 +16,29 @@ import type { TelemetryRecord } from "../records/record.ts";
 import { toToolCallRow } from "../records/row.ts";
 import { ConnectionWriter } from "../writing/connection-writer.ts";
 
-/** Records in one transaction. */
+/** Records per transaction. */
 const BATCH_SIZE = 500;
 
-/** Text in one transaction, in characters: payloads may be large, and a batch is in memory. */
+/** Characters of payloads per transaction, because a batch is held in memory. */
 const MAX_BATCH_LENGTH = 4 * 1_048_576;
 
-/** A call as it was recorded elsewhere. */
+/** A call that was recorded elsewhere. */
 export interface RecordedToolCall extends ToolCallMetadata {
-  /** The id it has there. A call whose id is in the database already is not stored again. */
+  /** The call's original id. A call whose id is in the database already is not stored again. */
   readonly id: string;
   readonly startedAt: number;
 }
 
-/** A session as it was recorded elsewhere. */
+/** A session that was recorded elsewhere. */
 export interface RecordedSession extends SessionDetails {
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly endReason?: string;
 }
 
-/** A record that the database refused for what it holds. */
+/** A record whose content the database refused. */
 interface RefusedRecord {
-  /** The call as it was given to `toolCall`; `undefined` for a session or a definition. */
+  /** The call as passed to `toolCall`; `undefined` for a session or a definition. */
   readonly call: RecordedToolCall | undefined;
   readonly error: unknown;
 }
@@ -47,17 +47,17 @@ interface ImporterOptions {
   /** Longest wait for other processes' locks, in milliseconds. Minimum: 0. @default 10_000 */
   readonly lockTimeoutMs?: number;
   /**
-   * Called for each record that the database refused, after the rest of its transaction is stored.
-   * @default the first refusal of a transaction is thrown after the rest of it is stored
+   * Called for each refused record, after the rest of its transaction is stored.
+   * @default throws the first refusal of a transaction, after the rest of it is stored
    */
   readonly onRefused?: (refused: RefusedRecord) => void;
 }
 
-/** What became of the calls given to an `Importer`. */
+/** Counts of the calls passed to an `Importer`. */
 interface ImportCounts {
-  /** Committed by this importer: new, or in the database as `abandoned` only before. */
+  /** Committed by this importer, because they were not in the database, or only as `abandoned`. */
   readonly stored: number;
-  /** In the database already. */
+  /** Skipped, because they were in the database already. */
   readonly known: number;
   /** Refused by the database. */
   readonly refused: number;
@@ -71,12 +71,12 @@ interface Waiting {
 }
 
 /**
- * Stores what was recorded elsewhere, with its ids and times, in transactions of about 500 records.
+ * Imports records with their original ids and times, in transactions of about 500 records.
  *
- * Storing the same again changes nothing. Payloads are stored whole. Every method throws an error of another kind on
- * input that makes no sense, which is then not taken, and an `AnalyticsError` when the database fails. No record is
- * lost to such a failure: the records taken so far wait, and the next method, or `commit`, tries again. A method that
- * throws `AnalyticsError` took nothing of what it was given: call it again.
+ * Importing a record again changes nothing. Payloads are stored whole. Methods throw a `TypeError` for invalid input,
+ * which is not imported, and an `AnalyticsError` if the database fails. No record is lost to such a failure: accepted
+ * records stay in memory, and the next method call or `commit` retries. A method that throws an `AnalyticsError` did not
+ * accept its arguments: call it again.
  */
 export class Importer {
   readonly #path: string;
@@ -95,7 +95,7 @@ export class Importer {
     this.#writer = new ConnectionWriter(db.$client, db.path, this.#recorderId);
   }
 
-  /** What became of the calls so far. */
+  /** The counts so far. */
   get counts(): ImportCounts {
     const waiting = this.#batch.filter(({ record }) => record.kind === "tool_call").length;
     const known = this.#calls - this.#stored - this.#refused - waiting;
@@ -144,7 +144,7 @@ export class Importer {
     this.#add([{ record: { kind: "tool_definition", row }, call: undefined }]);
   }
 
-  /** Commits the records that wait. Call it at the end. After an `AnalyticsError` they still wait: call it again. */
+  /** Commits the waiting records. Call it at the end, and again after an `AnalyticsError`. */
   commit(): void {
     const batch = this.#batch;
     if (batch.length === 0) return;
@@ -168,7 +168,7 @@ export class Importer {
     }
   }
 
-  /** Commits a full batch first, so that a failure leaves the new records with the caller. */
+  /** Commits a full batch before adding, so that after a failure the new records are still with the caller. */
   #add(waiting: readonly Waiting[]): void {
     if (this.#batch.length >= BATCH_SIZE || this.#batchLength >= MAX_BATCH_LENGTH) this.commit();
     this.#batch.push(...waiting);
@@ -176,7 +176,7 @@ export class Importer {
   }
 }
 
-/** An error of zod as one that people can read. */
+/** Runs a parse step; throws a TypeError with a readable message instead of zod's error. */
 function parse<Output>(step: () => Output): Output {
   try {
     return step();
@@ -185,12 +185,12 @@ function parse<Output>(step: () => Output): Output {
   }
 }
 
-/** A payload was cut where it was recorded; to cut it again would change it. */
+/** Converts a payload to JSON text without truncating it: its recorder has done that already. */
 function toText(payload: unknown): string | undefined {
   return toJsonText(payload, Number.POSITIVE_INFINITY) ?? undefined;
 }
 
-/** The length of what may be long in a record. */
+/** The length of a record's payloads. */
 function lengthOf({ kind, row }: TelemetryRecord): number {
   if (kind !== "tool_call") return 0;
   return [row.arguments, row.result, row.attributes].reduce(

@@ -12,23 +12,23 @@ import {
   toolDefinitions,
 } from "../schema.ts";
 
-/** What a merge added. */
+/** Number of rows that a merge added. */
 export interface MergeResult {
   readonly toolCalls: number;
   readonly sessions: number;
   readonly toolDefinitions: number;
 }
 
-/** Rows a transaction: others write in between. */
+/** Rows per transaction; other writers get their turn in between. */
 const SLICE_ROWS = 2_000;
 
 interface Merged {
   readonly table: SQLiteTable;
-  /** What a row that is here already learns from the other's: nothing makes it forget. */
+  /** How the other file's row updates an existing row. No known value is overwritten by null. */
   readonly onConflict: string;
 }
 
-/** In this order: a call refers to its session. */
+/** In this order, because a call refers to its session. */
 const TABLES: readonly Merged[] = [
   {
     table: sessions,
@@ -44,7 +44,7 @@ const TABLES: readonly Merged[] = [
   { table: sessionDefinitions, onConflict: "do nothing" },
   {
     table: toolCalls,
-    // A call that was in flight when the other file was copied.
+    // Completes a call that was in flight when one of the files was copied.
     onConflict: `(id) do update set ${setAll(toolCalls, ["sequence", "id"])}
       where status = 'abandoned' and excluded.status <> 'abandoned'`,
   },
@@ -56,12 +56,12 @@ const TABLES: readonly Merged[] = [
 ];
 
 /**
- * Takes in everything that another analytics database holds. Ids are unique everywhere, so that to merge a file twice,
- * or two files that share calls, stores each call once. The other file is only read.
- * @throws AnalyticsError as `openAnalyticsReader`; what was taken in before stays.
+ * Imports everything from another analytics database. Ids are globally unique, so each call is stored once, even if a
+ * file is merged twice or two files share calls. The other file is only read.
+ * @throws AnalyticsError like `openAnalyticsReader`; rows that were imported before the error stay.
  */
 export async function mergeAnalyticsDb(db: AnalyticsDb, path: string): Promise<MergeResult> {
-  // Takes in the journals of dead processes, migrates, and refuses what is no database of ours.
+  // Opening imports the journals of dead processes, migrates the file, and refuses files of other programs.
   const source = await openAnalyticsReader(path);
   source.close();
   const client = db.$client;
@@ -83,7 +83,7 @@ export async function mergeAnalyticsDb(db: AnalyticsDb, path: string): Promise<M
   }
 }
 
-/** Returns how many rows are new here. */
+/** Returns the number of added rows. */
 function mergeTable({ $client: client }: AnalyticsDb, { table, onConflict }: Merged): number {
   const name = getTableName(table);
   const columns = columnsOf(table, ["sequence"]).join(", ");
@@ -94,7 +94,7 @@ function mergeTable({ $client: client }: AnalyticsDb, { table, onConflict }: Mer
     `insert into main.${name} (${columns}) select ${columns} from source.${name}
        where rowid > ? and rowid <= ? order by rowid on conflict ${onConflict}`,
   );
-  // A new row is put after all others. Inside the transaction nobody else adds one.
+  // New rows get the largest rowids. Inside the transaction, no other process adds rows.
   const mergeSlice = client.transaction((first: number) => {
     const newest = one(`select max(rowid) from main.${name}`);
     insert.run(first, first + SLICE_ROWS);

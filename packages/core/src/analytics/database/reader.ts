@@ -9,7 +9,7 @@ import { FileLock } from "../file/lock.ts";
 import { openReadOnly } from "../file/read-only.ts";
 import { listRecorders, listSegments, recoveryLock } from "../journal/segments.ts";
 
-/** An analytics database that is open for questions. Its opener closes it. */
+/** An analytics database that is open for queries. The code that opens it must close it. */
 export interface AnalyticsReader extends Disposable {
   /** The absolute path of the file. */
   readonly path: string;
@@ -21,31 +21,31 @@ export interface AnalyticsReaderOptions {
   /** Longest wait for other processes that open or migrate the file, in milliseconds. @default 5_000 */
   readonly openTimeoutMs?: number;
   /**
-   * Whether even statements of others cannot change the file: SQLite itself opens it for reading alone, and leaves its
-   * -wal and -shm behind. @default false: only ours are asked
+   * Whether SQLite opens the file read-only, so that even untrusted statements cannot change it; the -wal and -shm files
+   * then stay behind on closing. @default false: `query_only` protects against accidental writes
    */
   readonly readOnly?: boolean;
 }
 
 /**
- * Opens an analytics database that exists, for questions only.
+ * Opens an existing analytics database for queries only.
  *
- * What dead processes left in their journals is taken in first, and an older schema is migrated, where the file may be
- * written. A file that may only be read is read as it is, also from a read-only medium.
- * @param path Default: `TOOLMETER_DB`, else `analytics.db` in the user's data directory.
- * @throws AnalyticsError `not_found` if there is no file, else as `createAnalyticsDb`.
+ * If the file is writable, it first imports the journals of dead processes and migrates an older schema. Otherwise the
+ * file is read unchanged, even from a read-only medium.
+ * @param path Default: `TOOLMETER_DB`, otherwise `analytics.db` in the user's data directory.
+ * @throws AnalyticsError `not_found` if the file does not exist; otherwise like `createAnalyticsDb`.
  */
 export async function openAnalyticsReader(
   path?: string,
   { openTimeoutMs = 5_000, readOnly = false }: AnalyticsReaderOptions = {},
 ): Promise<AnalyticsReader> {
   const file = resolve(databasePath(path));
-  // Of a recorder that was killed before it wrote its first batch, there is a journal only.
+  // A recorder that was killed before its first write leaves only a journal.
   if (!existsSync(file) && listSegments(file).length === 0) {
     throw new AnalyticsError(
       "not_found",
       file,
-      `Expected an analytics database, but there is no file ${file}. Record something first, or name another file.`,
+      `Expected an analytics database at ${file}, but the file does not exist. Record a call first, or name another file.`,
     );
   }
   try {
@@ -60,7 +60,7 @@ export async function openAnalyticsReader(
   }
 }
 
-/** SQLite writes beside the file too, even to read it. */
+/** Whether the file and its directory are writable. SQLite creates files beside the database even for reading. */
 function isWritable(file: string): boolean {
   try {
     accessSync(file, access.W_OK);
@@ -73,7 +73,7 @@ function isWritable(file: string): boolean {
 
 async function openLive(file: string, timeoutMs: number, readOnly: boolean): Promise<Database> {
   if (!existsSync(file) || needsRecovery(file)) {
-    // Rare, and it loads all that writes.
+    // Imported on demand: this case is rare, and the module loads all writing code.
     const { createAnalyticsDb } = await import("./database.ts");
     createAnalyticsDb(file, { openTimeoutMs: timeoutMs }).close();
   }
@@ -86,23 +86,23 @@ async function openLive(file: string, timeoutMs: number, readOnly: boolean): Pro
   return client;
 }
 
-/** Whether a process died, or another process is taking in what it left: then that is waited for. */
+/** Whether a journal of a dead process exists, or another process is importing one, for which opening then waits. */
 function needsRecovery(file: string): boolean {
   if (existsSync(recoveryLock(file))) return true;
   return listRecorders(file).some((id) => !isAlive(file, id));
 }
 
-/** The recorders of a database whose processes live. */
+/** Lists the recorders of a database whose processes are alive. */
 export function livingRecorders(file: string): readonly string[] {
   return listRecorders(file).filter((id) => isAlive(file, id));
 }
 
-/** Whether the process of a recorder lives: it holds the lock of its journal as long. */
+/** Whether the process of a recorder is alive; it holds the lock of its journal until it ends. */
 export function isAlive(file: string, recorderId: string): boolean {
   try {
     return FileLock.isHeld(join(journalDirectory(file), lockName(recorderId)));
   } catch {
-    // Nothing can be taken in where nothing can be locked.
+    // Without locks there is no recovery, so treat the recorder as alive.
     return true;
   }
 }

@@ -3,58 +3,61 @@ import { type Logger, containLogger, stderrLogger } from "../logger.ts";
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
 import type { Writer } from "../writing/writer.ts";
 
-/** Every option has a default. An option that is no valid number keeps its default, with a warning. */
+/** All options are optional. An invalid number is replaced by its default, with a warning. */
 export interface TelemetryConfig {
   /**
-   * Number of waiting records at which they are written without waiting for `flushIntervalMs`. Under load, one
-   * transaction holds up to 20 times as many; a custom writer never gets more than this in one batch. Minimum: 1.
-   * @default 50
+   * Number of waiting records that triggers a write before `flushIntervalMs` has passed. It is not the size of a
+   * transaction: if more records wait, one transaction writes up to 20 times as many, or 262,144 characters of JSON. A
+   * custom `writer` receives at most `batchSize` records per batch. Limited to `maxQueueSize`. Minimum: 1. @default 50
    */
   readonly batchSize?: number;
   /** Longest time a record waits in memory, in milliseconds. Minimum: 1. @default 5_000 */
   readonly flushIntervalMs?: number;
-  /** Records that wait in memory at most; further ones are dropped and counted. Minimum: 1. @default 10_000 */
+  /** Most records that wait in memory; further ones are dropped and counted. Minimum: 1. @default 10_000 */
   readonly maxQueueSize?: number;
   /**
-   * Longest time `shutdown()` takes, in milliseconds. Below the 2 s after which MCP clients send SIGTERM
-   * to a stdio server. Minimum: 0. @default 1_500
+   * Longest time that `shutdown()` takes, in milliseconds. The default is below the 2 s after which MCP clients send
+   * SIGTERM to a stdio server. Minimum: 0. @default 1_500
    */
   readonly shutdownTimeoutMs?: number;
   /** Whether to record at all. @default true, unless `TOOLMETER_DISABLED` is set */
   readonly enabled?: boolean;
-  /** Whether `arguments` and `result` of calls are stored. @default false */
+  /** Whether to store the `arguments` and the `result` of calls. @default false */
   readonly capturePayloads?: boolean;
   /**
-   * Longest JSON text of one payload that is stored whole, in characters; of a longer one, this much of
-   * its beginning. Minimum: 0. @default 65_536
+   * Longest stored JSON text of one payload, in characters. Of a longer one, only the beginning is stored. Minimum: 0.
+   * @default 65_536
    */
   readonly maxPayloadLength?: number;
   /**
-   * Where the service reports. Of `console`, everything goes to stderr; another logger must not write to
-   * stdout in a stdio server. @default warnings and errors on stderr
+   * Receives the service's messages. For `console`, all levels go to stderr; in a stdio server, another logger must not
+   * write to stdout. @default warnings and errors on stderr
    */
   readonly logger?: Logger;
-  /** Length of the records that wait at most, in characters; further ones are dropped and counted. Minimum: 1. @default 67_108_864 */
+  /**
+   * Largest total size of the waiting records, in characters of JSON; further ones are dropped and counted. Minimum: 1.
+   * @default 67_108_864
+   */
   readonly maxQueueBytes?: number;
   /**
-   * Whether batches are written in a thread of their own; never for `":memory:"`. In a bundle, where the
-   * bundled `@toolmeter/core/writer.worker` is. @default true
+   * Whether to write batches in a worker thread; never for `":memory:"`. In a bundle, set this to the path of the bundled
+   * `@toolmeter/core/writer.worker`. @default true
    */
   readonly worker?: boolean | string | URL;
   /**
-   * Whether each record is kept in a file beside the database until it is written, so that it survives
-   * SIGKILL; never for `":memory:"`. @default true
+   * Whether to keep each record in a file beside the database until it is written, so that it survives SIGKILL; never for
+   * `":memory:"`. @default true
    */
   readonly journal?: boolean;
-  /** What is removed again. Needs the worker. @default nothing */
+  /** Limits on the age and size of stored data. Requires the worker. @default no limits */
   readonly retention?: RetentionPolicy;
-  /** Where batches go instead of the database: without worker and journal. */
+  /** Receives batches instead of the database; worker and journal are then not used. */
   readonly writer?: Writer;
 }
 
 export type ResolvedConfig = Required<Omit<TelemetryConfig, "writer">>;
 
-/** Each number with its minimum and default. */
+/** Minimum and default of each number. */
 const NUMBERS = {
   batchSize: { minimum: 1, fallback: 50 },
   flushIntervalMs: { minimum: 1, fallback: 5_000 },
@@ -64,10 +67,10 @@ const NUMBERS = {
   maxQueueBytes: { minimum: 1, fallback: 67_108_864 },
 } as const;
 
-/** The longest delay `setTimeout` knows; it takes a longer one for 1 ms. */
+/** The longest delay of `setTimeout`, which treats a longer one as 1 ms. */
 const MAX_NUMBER = 2 ** 31 - 1;
 
-/** The configuration with its defaults. Warns of each value that it cannot use, never throws. */
+/** Applies the defaults. Logs a warning for each invalid value; never throws. */
 export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
   const logger = containLogger(config.logger ?? stderrLogger);
   const number = (key: keyof typeof NUMBERS): number => {
@@ -78,7 +81,7 @@ export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
       return Number(value);
     }
     logger.warn(
-      `Expected \`${key}\` to be an integer from ${minimum} to ${MAX_NUMBER}, got ${shown(value)}. Using ${fallback}.`,
+      `Expected \`${key}\` to be an integer from ${minimum} to ${MAX_NUMBER}, got ${format(value)}. Using ${fallback}.`,
     );
     return fallback;
   };
@@ -100,22 +103,22 @@ export function resolveConfig(config: TelemetryConfig): ResolvedConfig {
   };
 }
 
-/** A limit that makes no sense is no limit: nothing is removed by mistake. */
+/** Ignores invalid limits, so that nothing is removed by mistake. */
 function resolveRetention(policy: RetentionPolicy = {}, logger: Logger): RetentionPolicy {
   const limits = (["maxAgeDays", "maxSizeMb"] as const).filter((key) => {
     const value: unknown = policy[key];
     if (value === undefined) return false;
     if (typeof value === "number" && value >= 1 && value <= MAX_NUMBER) return true;
     logger.warn(
-      `Expected \`retention.${key}\` to be a number from 1, got ${shown(value)}. Nothing is removed by it.`,
+      `Expected \`retention.${key}\` to be a number of at least 1, got ${format(value)}. The limit is ignored.`,
     );
     return false;
   });
   return Object.fromEntries(limits.map((key) => [key, policy[key]]));
 }
 
-/** A number or a text as it is written in code; of anything else only its type, which is always safe to read. */
-function shown(value: unknown): string {
+/** Formats a number or string as in code; for other values returns the type, which is always safe to read. */
+function format(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   return typeof value === "number" ? String(value) : typeof value;
 }

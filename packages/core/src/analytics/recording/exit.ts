@@ -1,16 +1,16 @@
 /** Runs when the process ends, synchronously; must not throw. */
 type LastStep = () => void;
 
-/** Signals that end a process by default and let it say a last word. */
+/** Signals that end a process by default and can be handled. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const steps = new Set<LastStep>();
 
 /**
- * Runs a step when the process ends in any way but an abort or SIGKILL: naturally, by `process.exit`, by an
- * error, or by a signal. The exit code, or the signal, stays what it is. Returns how to take the step back.
+ * Runs a step when the process ends: normally, by `process.exit`, by an error or by a signal, but not by an abort or
+ * SIGKILL. The exit code or signal does not change. Returns a function that removes the step.
  *
- * One set of listeners serves all steps, and goes with the last of them.
+ * All steps share one set of listeners, which is removed with the last step.
  */
 export function atExit(step: LastStep): () => void {
   if (steps.size === 0) install();
@@ -22,7 +22,7 @@ export function atExit(step: LastStep): () => void {
 
 function install(): void {
   process.on("exit", runSteps);
-  // First of all listeners: whoever counts them when its turn comes must not count ours.
+  // Prepended and removed when called, so that later listeners that count the listeners do not count ours.
   for (const signal of SIGNALS) process.prependListener(signal, onSignal);
 }
 
@@ -36,8 +36,8 @@ function runSteps(): void {
 }
 
 /**
- * A listener switches the signal's default off. So ours stands back: with others there, they alone decide;
- * with none, the last steps run and the signal is raised again, to end the process as it would have.
+ * A listener disables the signal's default action, so ours must not change the outcome: if other listeners exist, they
+ * alone decide; otherwise the steps run and the signal is raised again, with its default action.
  */
 function onSignal(signal: NodeJS.Signals): void {
   process.off(signal, onSignal);
@@ -46,7 +46,7 @@ function onSignal(signal: NodeJS.Signals): void {
     process.kill(process.pid, signal);
     return;
   }
-  // The host may go on; once its listeners have run, the next signal finds us again.
+  // The process may continue. Reinstall our listener for the next signal after the host's listeners have run.
   process.nextTick(() => {
     if (steps.size > 0 && !process.listeners(signal).includes(onSignal)) {
       process.prependListener(signal, onSignal);

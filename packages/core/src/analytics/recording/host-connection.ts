@@ -4,14 +4,14 @@ import { journalDirectory } from "../file/journal-directory.ts";
 import { forgetLogOwner, noteLogOwner } from "../file/log-owner.ts";
 import type { Destination } from "./destination.ts";
 
-/** The connection of the host, if it handed an open database over: it shares the write-ahead log with the writer. */
+/** The host's own connection, if it passed an open database. It shares the write-ahead log with the writer. */
 export class HostConnection {
   readonly #client: Destination["$client"];
   readonly #recorderId: string;
-  /** Where the file was when its log was noted: a symbolic link may name another file since. */
+  /** The path of the file when its log was noted, because a symbolic link may lead to another file since. */
   #notedFile: string | undefined;
 
-  /** From now on the log is noted as in use in this process. */
+  /** Notes that this process uses the log. */
   constructor({ path, $client }: Destination, recorderId: string) {
     this.#client = $client;
     this.#recorderId = recorderId;
@@ -21,16 +21,16 @@ export class HostConnection {
       this.#notedFile = canonicalPath(path);
       noteLogOwner($client, this.#notedFile, recorderId);
     } catch {
-      // Without a directory for it there is no note.
+      // The note is optional; without its directory it is skipped.
     }
   }
 
-  /** A transaction that the host left open would keep the lock from us, and nobody will commit it any more. */
+  /** Rolls back a transaction that the host left open at exit: it holds the lock, and nobody will commit it. */
   rollBack(): void {
     try {
       if (this.#client?.inTransaction) this.#client.run("rollback");
     } catch {
-      // The connection was closed.
+      // The connection is closed already.
     }
   }
 

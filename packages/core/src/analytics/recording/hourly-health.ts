@@ -1,7 +1,7 @@
 import type { RecorderHealth } from "../records/record.ts";
 import type { TelemetryStats } from "./stats.ts";
 
-/** At most one row in this time, in milliseconds, but for the last. */
+/** Shortest time between two rows, except for the last, in milliseconds. */
 const INTERVAL_MS = 10_000;
 
 const HOUR_MS = 3_600_000;
@@ -9,14 +9,14 @@ const HOUR_MS = 3_600_000;
 type Stats = Omit<TelemetryStats, "inFlight">;
 
 /**
- * Turns the counts of a recorder into its row of the hour, for `recorder_health`: counts since the hour
- * began, distributions and peaks since the recorder did. A later row of the same hour replaces it.
+ * Converts the counters of a recorder to its hourly row in `recorder_health`: counts since the start of the hour,
+ * distributions and peaks since the start of the recorder. A later row of the same hour replaces an earlier one.
  */
 export class HourlyHealth {
   readonly #recorderId: string;
-  /** The hour of the last row that was written. */
+  /** The hour of the last written row. */
   #hour = 0;
-  /** The counts of the last row that was written, and of the last one of an earlier hour. */
+  /** The counters at the last written row, and at the last one of an earlier hour. */
   #latest: Stats | undefined;
   #before: Stats | undefined;
   #writtenAt = Number.NEGATIVE_INFINITY;
@@ -25,12 +25,12 @@ export class HourlyHealth {
     this.#recorderId = recorderId;
   }
 
-  /** Whether a row is due at this moment of the monotonic clock. */
+  /** Whether a row is due at this time of the monotonic clock. */
   isDue(monotonicMs: number): boolean {
     return monotonicMs - this.#writtenAt >= INTERVAL_MS;
   }
 
-  /** The row at `now`, by the wall clock. */
+  /** Returns the row at the wall-clock time `now`. */
   row(stats: Stats, now: number): RecorderHealth {
     const hour = this.#hourOf(now);
     const before = hour === this.#hour ? this.#before : this.#latest;
@@ -62,7 +62,7 @@ export class HourlyHealth {
     };
   }
 
-  /** The row of these counts was written: the next hour counts from it. */
+  /** Notes that the row of these counters was written; the counts of the next hour start from them. */
   wrote(stats: Stats, now: number, monotonicMs: number): void {
     const hour = this.#hourOf(now);
     if (hour !== this.#hour) this.#before = this.#latest;
@@ -71,7 +71,7 @@ export class HourlyHealth {
     this.#writtenAt = monotonicMs;
   }
 
-  /** A clock that is set back does not replace the row of an earlier hour. */
+  /** Never returns an earlier hour than before, so that a clock that is set back does not replace an older row. */
   #hourOf(now: number): number {
     return Math.max(this.#hour, Math.floor(now / HOUR_MS) * HOUR_MS);
   }

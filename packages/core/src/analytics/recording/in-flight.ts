@@ -12,49 +12,48 @@ import {
 } from "../records/started-call.ts";
 import type { Tally } from "./tally.ts";
 
-/** What is known of a call when it starts. */
+/** The metadata of a call that starts. */
 export type ToolCallStart = Omit<ToolCallMetadata, "durationMs" | "status">;
 
-/** What is known when it ends; `durationMs` is measured. */
+/** The metadata of a call that ends; `durationMs` is measured if it is not given. */
 export type ToolCallEnd = Partial<ToolCallMetadata>;
 
 /** A tool call in flight. */
 export interface ToolCallHandle {
-  /** The id of its row. */
+  /** The id of the call's row. */
   readonly id: string;
   /**
-   * Records the call, with the time since its start as its duration. Returns at once and never throws.
-   * The first end counts; others do nothing.
-   * @param details Or a function that says them: it is asked 5 ms later, at the latest when the process
-   * ends. Whoever waits for the tool does not wait for it; a process that is killed before
-   * leaves the call as `abandoned`.
-   * @param more What takes time to say, asked for in the same way, beside details that are safe from SIGKILL when
-   * this returns: of these the status and the error.
+   * Records the call, with the time since its start as its duration. Returns at once and never throws. Only the first end
+   * counts; later ones do nothing.
+   * @param details The metadata, or a function that returns it. The function is called 5 ms later, or when the process
+   * ends, so that the tool's caller does not wait for it; if the process is killed before, the call stays `abandoned`.
+   * @param more Returns further metadata that takes time to collect; called later, like `details`. The status and error in
+   * `details` are then safe from SIGKILL as soon as this method returns.
    */
   end(details?: ToolCallEnd | (() => ToolCallEnd), more?: () => ToolCallEnd): void;
 }
 
-/** How long it may take to say what nobody waits for, in milliseconds. */
+/** Delay before deferred metadata is collected, in milliseconds. */
 const LATER_MS = 5;
 
-/** Calls that are followed at most: a host that never ends its calls must not fill memory. */
+/** Most calls tracked at once, so that a host that never ends its calls does not fill the memory. */
 const MAX_IN_FLIGHT = 10_000;
 
 interface InFlight {
   readonly call: StartedCall;
   readonly recordedAt: number;
-  /** By the monotonic clock. */
+  /** Start time on the monotonic clock. */
   readonly since: number;
 }
 
-/** The calls that run: journalled at their start, accepted with their end, abandoned if that never comes. */
+/** The running calls. They are journalled when they start and recorded when they end, or as abandoned if they never end. */
 export class CallsInFlight {
   readonly #config: ResolvedConfig;
   readonly #pipeline: Pick<Pipeline, "accept" | "follow" | "settle">;
   readonly #tally: Pick<Tally, "invalid" | "took">;
-  /** The calls that run and are in the journal. */
+  /** The running calls that are journalled. */
   readonly #calls = new Map<string, InFlight>();
-  /** Starts and ends whose details are still to be asked for. */
+  /** Starts and ends whose metadata is still to be collected, in order. */
   readonly #postponed: (() => void)[] = [];
   #hasSessions = false;
 
@@ -94,15 +93,15 @@ export class CallsInFlight {
         if (call) this.#calls.delete(handle.id);
         const durationMs = performance.now() - since;
         const isLater = typeof details === "function";
-        const say = isLater
+        const collect = isLater
           ? details
-          : () => ({ ...knownFields(this.#ask(more)), ...knownFields(details) });
+          : () => ({ ...knownFields(this.#collect(more)), ...knownFields(details) });
         const end = () => {
           call ??= this.#describe(metadata, recordedAt, since);
-          if (call) this.#end(handle.id, call, durationMs, say);
+          if (call) this.#end(handle.id, call, durationMs, collect);
         };
         if (more && call && !isLater) this.#keepOutcome(handle.id, call, durationMs, details);
-        // What is postponed keeps its order.
+        // A deferred start must run before its end.
         if (more || isLater || typeof metadata === "function") this.#later(end);
         else end();
       },
@@ -110,7 +109,7 @@ export class CallsInFlight {
     const begin = () => {
       if (isOver) return;
       call = this.#describe(metadata, recordedAt, since);
-      // Nothing to end: it was refused.
+      // A refused call has nothing to end.
       if (call) this.#follow(handle.id, call);
       else isOver = true;
     };
@@ -119,12 +118,12 @@ export class CallsInFlight {
     return handle;
   }
 
-  /** Says now what was postponed. */
+  /** Collects all deferred metadata now. */
   catchUp(): void {
     for (const work of this.#postponed.splice(0)) work();
   }
 
-  /** The id and the line of each call that still runs, as abandoned; they are followed no more. */
+  /** Returns the line of each running call as abandoned, and stops tracking them. */
   abandon(): readonly LastLine[] {
     this.catchUp();
     const now = performance.now();
@@ -142,8 +141,8 @@ export class CallsInFlight {
     since: number,
   ): InFlight | undefined {
     try {
-      const said = typeof metadata === "function" ? metadata() : metadata;
-      const call = toStartedCall(said, recordedAt, this.#config);
+      const start = typeof metadata === "function" ? metadata() : metadata;
+      const call = toStartedCall(start, recordedAt, this.#config);
       if (call.start.sessionId) this.#hasSessions = true;
       return { call, recordedAt, since };
     } catch (error) {
@@ -152,14 +151,14 @@ export class CallsInFlight {
     }
   }
 
-  /** Keeps a call that runs, in the journal too. */
+  /** Tracks a running call, in memory and in the journal. */
   #follow(id: string, inFlight: InFlight): void {
     if (this.#calls.size >= MAX_IN_FLIGHT) return;
     this.#calls.set(id, inFlight);
     this.#pipeline.follow(id, encodeCall(id, inFlight.recordedAt, abandoned(inFlight.call, 0)));
   }
 
-  /** Journals how a call ended, before all is said of it. */
+  /** Journals the outcome of a call before its other metadata is collected. */
   #keepOutcome(
     id: string,
     { call, recordedAt }: InFlight,
@@ -170,12 +169,12 @@ export class CallsInFlight {
       const details = withOutcome(call, end, durationMs);
       this.#pipeline.follow(id, encodeCall(id, recordedAt, details));
     } catch {
-      // It cannot be read: its end will be refused, and say why.
+      // The outcome is invalid: recording the end will be refused with the reason.
     }
   }
 
-  /** What is said later may fail: then the rest stands. */
-  #ask(more: (() => ToolCallEnd) | undefined): ToolCallEnd {
+  /** Collects deferred metadata. If that throws, the call is recorded without it. */
+  #collect(more: (() => ToolCallEnd) | undefined): ToolCallEnd {
     try {
       return more?.() ?? {};
     } catch (error) {
@@ -184,7 +183,7 @@ export class CallsInFlight {
     }
   }
 
-  /** Does a part of the work when nobody waits for it: the next call comes right after the answer of the last. */
+  /** Defers work until nobody waits for it: a client often sends the next call right after an answer. */
   #later(work: () => void): void {
     this.#postponed.push(work);
     if (this.#postponed.length === 1) setTimeout(() => this.catchUp(), LATER_MS).unref();

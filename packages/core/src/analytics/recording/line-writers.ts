@@ -1,4 +1,4 @@
-/** How a service's lines get into its file, or wherever the host wants them. */
+/** Creates the writer for a service's lines: into its file, or into a custom writer. */
 import { BackgroundRecovery } from "../writing/background-recovery.ts";
 import { MEMORY } from "../file/connection.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -14,13 +14,13 @@ export interface LineWriterOptions {
   readonly destination: Destination;
   readonly recorderId: string;
   readonly config: ResolvedConfig;
-  /** Where batches go instead of the database. */
+  /** Receives the batches instead of the database. */
   readonly writer?: Writer | undefined;
 }
 
 /**
- * The writer that the options ask for; it opens nothing before its first batch.
- * @param recovered Told how many records of dead processes were imported, after each batch of them.
+ * Creates the writer for these options. It opens nothing before its first batch.
+ * @param recovered Called after each batch of recovery with the number of records imported from dead processes.
  */
 export function createLineWriter(
   { destination, recorderId, config, writer }: LineWriterOptions,
@@ -33,14 +33,14 @@ export function createLineWriter(
   if ($client && (path === MEMORY || !config.enabled))
     return new InlineLineWriter(new ConnectionWriter($client, path, recorderId));
   if (worker === false) {
-    const recovery = new BackgroundRecovery({ path, warn, took: recovered });
+    const recovery = new BackgroundRecovery({ path, warn, imported: recovered });
     return new InlineLineWriter(new FileWriter(path, recorderId, warn), recovery);
   }
   const program = worker === true ? WORKER_PROGRAM : worker;
   return new WorkerLineWriter({ program, path, recorderId, retention, warn, recovered });
 }
 
-/** Writes lines into the file in this thread, waiting for locks for at most `timeoutMs`. Throws if it stored nothing. */
+/** Writes lines into the file in this thread; waits at most `timeoutMs` for locks. Throws if it stored nothing. */
 export function writeNow(
   { destination, recorderId, config }: LineWriterOptions,
   lines: readonly string[],

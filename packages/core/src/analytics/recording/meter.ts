@@ -1,7 +1,7 @@
 import { createHistogram } from "node:perf_hooks";
 import type { CommitCost } from "../writing/file-writer.ts";
 
-/** Times in milliseconds; zero of none. */
+/** A distribution of times in milliseconds; all zero without samples. */
 export interface Distribution {
   readonly count: number;
   readonly p50: number;
@@ -9,41 +9,41 @@ export interface Distribution {
   readonly max: number;
 }
 
-const NANOSECONDS = 1_000_000;
+const NANOSECONDS_PER_MS = 1_000_000;
 
-/** Times of one kind. */
+/** A histogram of times. */
 class Times {
   readonly #histogram = createHistogram();
 
   add(milliseconds: number): void {
-    // The histogram counts whole numbers from one.
-    this.#histogram.record(Math.max(1, Math.round(milliseconds * NANOSECONDS)));
+    // The histogram accepts only integers from 1.
+    this.#histogram.record(Math.max(1, Math.round(milliseconds * NANOSECONDS_PER_MS)));
   }
 
   get distribution(): Distribution {
     const { count, max } = this.#histogram;
     if (count === 0) return { count: 0, p50: 0, p99: 0, max: 0 };
-    // Its percentiles are rounded up, beyond the maximum even.
+    // The histogram rounds percentiles up, even beyond the maximum.
     const percentile = (share: number) => Math.min(this.#histogram.percentile(share), max);
     return {
       count,
-      p50: percentile(50) / NANOSECONDS,
-      p99: percentile(99) / NANOSECONDS,
-      max: max / NANOSECONDS,
+      p50: percentile(50) / NANOSECONDS_PER_MS,
+      p99: percentile(99) / NANOSECONDS_PER_MS,
+      max: max / NANOSECONDS_PER_MS,
     };
   }
 }
 
-/** What recording costs the process it watches. */
+/** Measures the cost of recording for the observed process. */
 export class Meter {
   readonly #flushes = new Times();
   readonly #commits = new Times();
-  /** Time on the stacks of the callers, in nanoseconds. */
+  /** Time spent on the callers' stacks, in nanoseconds. */
   recording = 0;
   #lockWaitMaxMs = 0;
   #walBytes = 0;
 
-  /** A batch was stored: how long until it was acknowledged, and what it took to commit, if that is known. */
+  /** Counts a stored batch: the time until it was acknowledged and, if known, the cost of its commit. */
   wrote(durationMs: number, cost: CommitCost | undefined): void {
     this.#flushes.add(durationMs);
     if (!cost) return;
@@ -54,7 +54,7 @@ export class Meter {
 
   get readings() {
     return {
-      recordingMs: this.recording / NANOSECONDS,
+      recordingMs: this.recording / NANOSECONDS_PER_MS,
       flushMs: this.#flushes.distribution,
       commitMs: this.#commits.distribution,
       lockWaitMaxMs: this.#lockWaitMaxMs,

@@ -12,37 +12,37 @@ import { listRecorders } from "../journal/segments.ts";
 import type { TelemetryStats } from "./stats.ts";
 import type { Tally } from "./tally.ts";
 
-/** Characters a message to the worker: more would hold up both threads. */
+/** Most characters per message to the worker; more would block both threads for too long. */
 const MAX_BATCH_LENGTH = 262_144;
 
-/** Full batches that share a transaction at most, when so many wait: to commit costs as much as to insert 50 rows. */
-const BATCHES_A_COMMIT = 20;
+/** Most full batches per transaction, if that many wait: a commit costs as much as inserting 50 rows. */
+const BATCHES_PER_COMMIT = 20;
 
-/** Longest wait for other processes' locks in the hook of a process that ends, in milliseconds. */
+/** Longest wait for other processes' locks in the exit hook, in milliseconds. */
 const EXIT_WAIT_MS = 250;
 
-/** How long after its start a service begins to take in the journals of dead processes, in milliseconds. */
+/** Delay after the start of a service until it imports the journals of dead processes, in milliseconds. */
 const RECOVERY_DELAY_MS = 500;
 
-/** Failures that often pass: a lock, a directory that is not mounted yet, permissions that are not set yet. */
+/** Failures that are often temporary: a lock, a directory that is not mounted yet, permissions that are not set yet. */
 const PASSING: ReadonlySet<AnalyticsErrorCode | undefined> = new Set([
   "locked",
   "cannot_open",
   "read_only",
 ] as const);
 
-/** Longest pause between two tries to write, in milliseconds: after a failure that may pass, and after any other. */
+/** Longest pause between two write attempts, in milliseconds: after a temporary failure, and after any other. */
 const PASSING_RETRY_MS = 1_000;
 const RETRY_MS = 30_000;
 
-/** Time for the worker to close its connection, after everything is written, in milliseconds. */
+/** Longest time for the worker to close its connection after the last write, in milliseconds. */
 const CLOSE_MS = 250;
 
 export interface PipelineOptions extends LineWriterOptions {
   readonly tally: Tally;
 }
 
-/** A line that is recorded at the very end. */
+/** A line that is recorded at shutdown. */
 export interface LastLine {
   readonly line: string;
   /** The call in flight that it ends. */
@@ -50,12 +50,12 @@ export interface LastLine {
 }
 
 /**
- * Lines in, database out: each line is journalled, waits in the queue, and is written in a worker.
+ * Brings lines into the database: each line is journalled, waits in the queue, and is written by a worker.
  *
- * Whatever way the process ends, a line that was accepted is in the database or in the journal.
+ * However the process ends, an accepted line is in the database or in the journal.
  */
 export class Pipeline {
-  /** Whether lines go to a file: then they survive the end of the process only if `closeNow()` is called at it. */
+  /** Whether lines are written to a file. If so, call `closeNow()` when the process ends. */
   readonly isOnFile: boolean;
   readonly #options: PipelineOptions;
   readonly #host: HostConnection | undefined;
@@ -64,7 +64,7 @@ export class Pipeline {
   readonly #journal: Journal | undefined;
   readonly #batcher: Batcher<string>;
   readonly #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Accepted lines that this process writes no more. */
+  /** Number of accepted lines that this process will not write any more. */
   #givenUp = 0;
 
   constructor(options: PipelineOptions) {
@@ -86,8 +86,8 @@ export class Pipeline {
         },
       },
       batchSize: config.batchSize,
-      // Whoever takes batches instead of the database gets them as small as it asked for.
-      maxBatchSize: config.batchSize * (writer ? 1 : BATCHES_A_COMMIT),
+      // A custom writer gets at most `batchSize` records per batch.
+      maxBatchSize: config.batchSize * (writer ? 1 : BATCHES_PER_COMMIT),
       flushIntervalMs: config.flushIntervalMs,
       maxRetryMs: (error) => (PASSING.has(analyticsErrorCode(error)) ? PASSING_RETRY_MS : RETRY_MS),
       maxQueueSize: config.maxQueueSize,
@@ -98,7 +98,7 @@ export class Pipeline {
     this.#recoveryTimer = this.isOnFile ? this.#recoverLater() : undefined;
   }
 
-  /** A snapshot of what was accepted, written and dropped. */
+  /** A snapshot of the counters. */
   get stats(): Omit<TelemetryStats, "inFlight"> {
     const { accepted, queued, retries, peak } = this.#batcher;
     const { dropped, ...counts } = this.#options.tally.counts;
@@ -115,14 +115,14 @@ export class Pipeline {
     };
   }
 
-  /** Accepted lines that are neither written nor on disk, and that this process writes no more. */
+  /** Number of given-up lines that are not on disk either. */
   get #lost(): number {
     return this.#journal ? Math.min(this.#givenUp, this.#journal.unwritten) : this.#givenUp;
   }
 
   /**
-   * Accepts a line, safe from SIGKILL when this returns; or counts it as dropped, if the queue is full or closed.
-   * @param callId The call in flight that it ends.
+   * Accepts a line, which is safe from SIGKILL when this returns. Counts it as dropped if the queue is full or closed.
+   * @param callId The call in flight that the line ends.
    */
   accept(line: string, callId?: string): void {
     if (this.#batcher.add(line)) {
@@ -140,7 +140,7 @@ export class Pipeline {
     if (!this.#batcher.isClosed) this.#journal?.follow(id, line);
   }
 
-  /** The end of a call in flight will never be accepted. */
+  /** Stops journalling a call in flight whose end will never be accepted. */
   settle(id: string): void {
     this.#journal?.settle(id);
   }
@@ -150,8 +150,8 @@ export class Pipeline {
   }
 
   /**
-   * Writes everything and closes all files, within `timeoutMs`. Lines that remain stay in the journal.
-   * @param last The lines that end everything; they are accepted even if the queue is full.
+   * Writes everything within `timeoutMs` and closes all files. Remaining lines stay in the journal.
+   * @param last The final lines; they are accepted even if the queue is full.
    */
   async close(timeoutMs: number, last: readonly LastLine[]): Promise<FlushResult> {
     clearTimeout(this.#recoveryTimer);
@@ -159,7 +159,7 @@ export class Pipeline {
     const lines = last.map(({ line }) => line);
     const result = await keepAlive(this.#batcher.close(timeoutMs, lines));
     await this.#writer.close(CLOSE_MS);
-    // A write that failed because the writer was closed is given up first.
+    // Let a write that failed because the writer was closed give up its lines first.
     await new Promise(setImmediate);
     this.#host?.forget();
     this.#journal?.close();
@@ -167,8 +167,8 @@ export class Pipeline {
   }
 
   /**
-   * Writes everything in this thread, at the end of the process, and removes the journal.
-   * @throws Why the lines could not be written: they stay in the journal, or are lost.
+   * Writes everything synchronously when the process ends, and removes the journal.
+   * @throws The error of a failed write. The lines then stay in the journal; without one, they are lost.
    */
   closeNow(last: readonly LastLine[]): void {
     const lines = this.#batcher.takeAll(last.map(({ line }) => line));
@@ -186,11 +186,11 @@ export class Pipeline {
     }
   }
 
-  /** Recovery takes time that a server has when it has answered its first messages. */
+  /** Starts recovery with a delay, so that it does not slow down a server's first answers. */
   #recoverLater(): ReturnType<typeof setTimeout> {
     const { destination, recorderId } = this.#options;
     const timer = setTimeout(() => {
-      // No thread is started where there are only our own files.
+      // Start no thread if there is no other recorder's journal.
       if (listRecorders(destination.path).some((id) => id !== recorderId)) this.#writer.recover();
     }, RECOVERY_DELAY_MS);
     timer.unref();
@@ -201,7 +201,7 @@ export class Pipeline {
     const { destination, config, recorderId } = this.#options;
     const warn = (error: unknown) =>
       void config.logger.warn(
-        `Expected to journal into ${destination.path}.journal, but: ${errorMessage(error)}. Until that works, records wait in memory only: a process that is killed loses them.`,
+        `Expected to write the journal ${destination.path}.journal, but it failed (${errorMessage(error)}). Until that works, records wait only in memory, and a killed process loses them.`,
       );
     return new Journal(destination.path, recorderId, warn, config.maxQueueBytes);
   }
@@ -220,9 +220,9 @@ export class Pipeline {
     return writeNow(this.#options, health ? [...lines, health.line] : lines, EXIT_WAIT_MS);
   }
 
-  /** The recorder's row of the hour, if it is due, as of the moment that `count` more records are written. */
+  /** The recorder's hourly row, if it is due, counting the `count` records that are about to be written. */
   #dueHealth(count: number) {
-    // A writer of the host's own gets what the host recorded, and no more.
+    // A custom writer gets only the host's records.
     if (this.#options.writer) return undefined;
     const monotonicMs = performance.now();
     if (!this.#batcher.isClosed && !this.#health.isDue(monotonicMs)) return undefined;
@@ -251,7 +251,7 @@ export class Pipeline {
   }
 }
 
-/** A worker and timers that are unref'd do not keep a process alive, but somebody who waits for them should. */
+/** Keeps the process alive while a caller awaits `promise`: the worker and the unref'd timers do not. */
 async function keepAlive<T>(promise: Promise<T>): Promise<T> {
   const timer = setInterval(() => undefined, 60_000);
   try {

@@ -1,19 +1,19 @@
 import { analyticsErrorCode, errorMessage } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 
-/** At most one warning of a kind in this time, in milliseconds, of what can happen with every call. */
+/** Shortest time between two warnings of the same kind, for events that can occur with every call, in milliseconds. */
 const QUIET_MS = 60_000;
 
 /**
- * What the service tells its logger: one warning when trouble starts and one when it ends, however many
- * records it touches.
+ * Logs the events of the service: one warning when a problem starts and one when it ends, regardless of the number of
+ * records.
  */
 export class Reporter {
   readonly #logger: Logger;
   #isFailing = false;
-  /** Records dropped since the queue was last seen full; zero outside of an episode. */
+  /** Records dropped since the queue became full; zero while it has room. */
   #overflowed = 0;
-  /** Kinds warned of, when, and how often since. */
+  /** The time of the last warning per kind, and the number of events since. */
   readonly #quiet = new Map<string, { since: number; count: number }>();
 
   constructor(logger: Logger) {
@@ -24,7 +24,7 @@ export class Reporter {
     this.#logger.info(`Recording tool calls into ${path}.`);
     if (journalMode !== "wal" && path !== ":memory:") {
       this.#logger.warn(
-        `Expected write-ahead logging, but the file system of ${path} allows "${journalMode}" only: readers and writers wait for each other. Choose a path on a local disk.`,
+        `Expected write-ahead logging, but the file system of ${path} supports only "${journalMode}": readers and writers block each other. Choose a path on a local disk.`,
       );
     }
   }
@@ -37,7 +37,7 @@ export class Reporter {
   overflowed(queued: number): void {
     if (this.#overflowed++ > 0) return;
     this.#logger.warn(
-      `The queue is full (${queued} records): newer ones are dropped and counted until there is room.`,
+      `The queue is full (${queued} records). New records are dropped and counted until there is room.`,
     );
   }
 
@@ -71,13 +71,13 @@ export class Reporter {
     this.#isFailing = true;
   }
 
-  /** `lost` records could not be written in time, nor journalled; `left` ones are in the journal. */
+  /** Logs the result of a shutdown: `lost` records were neither written nor journalled, `left` ones are in the journal. */
   ended(lost: number, left: number): void {
     this.#endOverflow();
     for (const [kind, { count }] of this.#quiet) {
       if (count > 0) this.#logger.warn(`${kind}: ${count} more since the last warning.`);
     }
-    const inJournal = "in the journal; the next process that opens the database takes them in";
+    const inJournal = "in the journal; the next process that opens the database imports them";
     if (lost > 0) {
       const others = left > 0 ? ` ${left} others wait ${inJournal}.` : "";
       this.#logger.error(`Shut down; ${lost} records could not be written and are lost.${others}`);
@@ -85,12 +85,12 @@ export class Reporter {
     else this.#logger.info("Shut down; everything is written.");
   }
 
-  /** The process ends; as `ended`, after a last try to write. */
+  /** Logs the result of the exit hook, like `ended`. */
   endedSuddenly(lost: number, left: number, error: unknown): void {
     if (lost === 0) return;
     const others = left > 0 ? ` ${left} others wait in the journal.` : "";
     this.#logger.error(
-      `The process ends, and ${lost} records could not be written: ${errorMessage(error)}. They are lost.${others}`,
+      `The process is ending, and ${lost} records could not be written and are lost (${errorMessage(error)}).${others}`,
     );
   }
 

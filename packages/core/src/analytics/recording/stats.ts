@@ -1,41 +1,41 @@
 import type { DropReason } from "../vocabulary.ts";
 import type { Distribution } from "./meter.ts";
 
-/** Counts since the service began. Records are tool calls and the starts and ends of sessions. */
+/** Counters since the service started. Records are tool calls, tool definitions, and the starts and ends of sessions. */
 export interface TelemetryStats {
-  /** Records taken in: always `written` + `queued` + `leftInJournal` + those dropped after they were taken in. */
+  /** Accepted records: always `written` + `queued` + `leftInJournal` + those dropped after they were accepted. */
   readonly accepted: number;
   readonly written: number;
   readonly queued: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
   /**
-   * Records that could not be written before `shutdown()` ran out of time or the process ended, and that are on disk
-   * in the journal: the next process that opens the database takes them in.
+   * Records that could not be written before `shutdown()` timed out or the process ended, but are on disk in the journal:
+   * the next process that opens the database imports them.
    */
   readonly leftInJournal: number;
-  /** Records that dead processes had left, taken in so far. */
+  /** Records imported so far from the journals of dead processes. */
   readonly recovered: number;
-  /** Batches whose write failed; each was or will be tried again. */
+  /** Failed writes of batches; each batch was or will be retried. */
   readonly failedFlushes: number;
-  /** Writes that were a further try of a failed batch. */
+  /** Writes that retried a failed batch. */
   readonly retries: number;
   readonly lastError: { readonly message: string; readonly at: number } | null;
-  /** Tool calls that were started and have not ended. */
+  /** Tool calls that have started but not ended. */
   readonly inFlight: number;
-  /** Time spent in `recordToolCall` and `end()`: what the watched tool paid, in milliseconds. */
+  /** Time spent in `recordToolCall` and `end()`, which is the cost for the observed tool, in milliseconds. */
   readonly recordingMs: number;
-  /** From handing a batch over to its acknowledgement. */
+  /** Time from passing a batch to the writer until its acknowledgement. */
   readonly flushMs: Distribution;
-  /** In the transaction, where the writer tells. */
+  /** Time of the transactions, if the writer reports it. */
   readonly commitMs: Distribution;
   /** Longest wait for another process's lock, in milliseconds. */
   readonly lockWaitMaxMs: number;
-  /** Length of the WAL after the last batch. */
+  /** Length of the WAL file after the last batch. */
   readonly walBytes: number;
-  /** The most records that ever waited. */
+  /** The largest number of records that ever waited. */
   readonly queuePeak: number;
-  /** Bytes journalled. */
+  /** Bytes written to the journal. */
   readonly journalBytes: number;
-  /** Records that could not be journalled at once: for a time, they were in memory only. */
+  /** Records that could not be journalled at once, so that they were only in memory for some time. */
   readonly unjournaled: number;
 }

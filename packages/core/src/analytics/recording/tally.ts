@@ -11,15 +11,15 @@ import type { CommitCost } from "../writing/file-writer.ts";
 export interface WrittenBatch {
   readonly count: number;
   readonly rejections: readonly Rejection[];
-  /** From handing the batch over to its acknowledgement. */
+  /** Time from passing the batch to the writer until its acknowledgement. */
   readonly durationMs: number;
-  /** What the commit took, if that is known. */
+  /** The cost of the commit, if it is known. */
   readonly cost?: CommitCost | undefined;
-  /** Whether the queue takes further records for a while. */
+  /** Whether the queue has enough room to count an overflow as over. */
   readonly hasRoom: boolean;
 }
 
-/** Counts what becomes of records, and has the reporter tell the logger. */
+/** Counts what happens to records, and reports it. */
 export class Tally {
   readonly #reporter: Reporter;
   readonly #meter = new Meter();
@@ -36,7 +36,7 @@ export class Tally {
   #failedFlushes = 0;
   #lastError: TelemetryStats["lastError"] = null;
 
-  /** @param recovered Records of dead processes that were imported before the service began. */
+  /** @param recovered Number of records that were imported from dead processes before the service started. */
   constructor(reporter: Reporter, recovered = 0) {
     this.#reporter = reporter;
     this.#recovered = recovered;
@@ -53,19 +53,19 @@ export class Tally {
     };
   }
 
-  /** What a caller said is invalid. */
+  /** Counts a record that is invalid. */
   invalid(what: string, error: unknown): void {
     this.#dropped.invalid += 1;
     this.#reporter.refused(what, explainRefusal(error));
   }
 
-  /** A record came while `queued` others filled the queue. */
+  /** Counts a record that was dropped because `queued` others filled the queue. */
   queueFull(queued: number): void {
     this.#dropped.queue_full += 1;
     this.#reporter.overflowed(queued);
   }
 
-  /** A record came after the shutdown. */
+  /** Counts a record that came after the shutdown. */
   late(): void {
     this.#dropped.shut_down += 1;
     this.#reporter.afterShutdown();
@@ -81,19 +81,19 @@ export class Tally {
     this.#reporter.written(count - rejections.length, durationMs, hasRoom);
   }
 
-  /** A write failed, the `failures`th time in a row. */
+  /** Counts a failed write, the `failures`th in a row. */
   failed(error: unknown, failures: number, retryInMs: number, queued: number): void {
     this.#failedFlushes += 1;
     this.#lastError = { message: errorMessage(error), at: Date.now() };
     this.#reporter.failed(error, failures, retryInMs, queued);
   }
 
-  /** Records of dead processes were imported. */
+  /** Counts records that were imported from dead processes. */
   recovered(records: number): void {
     this.#recovered += records;
   }
 
-  /** Recording took this time on the stack of a caller. */
+  /** Adds time that recording spent on a caller's stack. */
   took(nanoseconds: number): void {
     this.#meter.recording += nanoseconds;
   }

@@ -116,7 +116,7 @@ function refusal(value: unknown, { name, type, words }: Field): string {
 }
 
 const DESCRIPTIONS: Record<Field["type"], string> = {
-  text: "a text",
+  text: "a string",
   json: "a JSON text",
   integer: "an integer",
   real: "a finite number",

@@ -7,21 +7,21 @@ import type { Rejection } from "./batcher.ts";
 export interface BackgroundRecoveryOptions {
   readonly path: string;
   readonly warn: (message: string) => void;
-  /** Told how many records were taken in, after each batch. */
-  readonly took: (records: number) => void;
+  /** Called after each batch with the number of imported records. */
+  readonly imported: (records: number) => void;
 }
 
-/** Pause between two batches, in which others write, in milliseconds. */
+/** Pause between two batches in which others can write, in milliseconds. */
 const PAUSE_MS = 5;
 
 /** Pause while another process holds the lock of the database, in milliseconds. */
 const BUSY_PAUSE_MS = 1_000;
 
-/** Takes in the journals of dead processes batch by batch, each on a turn of the event loop of its own. */
+/** Imports the journals of dead processes batch by batch, each batch on a separate turn of the event loop. */
 export class BackgroundRecovery {
   readonly #options: BackgroundRecoveryOptions;
   #steps: RecoverySteps | undefined;
-  /** What is to be committed next. */
+  /** The batch to commit next. */
   #batch: RecoveredBatch | undefined;
   #writer: { readonly recorderId: string; readonly file: FileWriter } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -30,12 +30,12 @@ export class BackgroundRecovery {
     this.#options = options;
   }
 
-  /** Begins on the next turn of the event loop. Never keeps the process alive. */
+  /** Starts on the next turn of the event loop. Never keeps the process alive. */
   start(): void {
     if (this.#timer === undefined) this.#schedule(0);
   }
 
-  /** Ends at once; what was not committed stays in its file. */
+  /** Stops at once; uncommitted records stay in their files. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -51,8 +51,8 @@ export class BackgroundRecovery {
   }
 
   #advance(): void {
-    const { path, warn, took } = this.#options;
-    const steps = (this.#steps ??= recoverySteps({ path, warn, took, takeTurn }));
+    const { path, warn, imported } = this.#options;
+    const steps = (this.#steps ??= recoverySteps({ path, warn, imported, takeTurn }));
     const step = this.#batch ? this.#commit(steps, this.#batch) : steps.next();
     if (step === "busy") this.#schedule(BUSY_PAUSE_MS);
     else if (step.done) this.stop();
@@ -75,7 +75,7 @@ export class BackgroundRecovery {
     return steps.next(rejections);
   }
 
-  /** A writer in the name of a dead recorder: the sessions that its calls name are its own. */
+  /** Returns a writer with the id of a dead recorder, so that the sessions of its calls belong to it. */
   #writerOf(recorderId: string): FileWriter {
     if (this.#writer?.recorderId !== recorderId) {
       this.#closeWriter();
@@ -91,7 +91,7 @@ export class BackgroundRecovery {
   }
 }
 
-/** Nobody is waited for: who has the turn takes in all that is left. */
+/** Does not wait: the process that holds the lock imports everything. */
 function takeTurn(lock: string): FileLock | undefined {
   return FileLock.tryAcquire(lock);
 }

@@ -2,8 +2,8 @@ const BASE_MS = 100;
 const CAP_MS = 30_000;
 
 /**
- * Returns the pause before the next try, in milliseconds: it doubles with each failure, from 100 ms up to `maxMs`.
- * Half of it is random, so that processes do not retry in step.
+ * Returns the pause before the next attempt, in milliseconds. It doubles with each failure, from 100 ms up to `maxMs`;
+ * half of it is random, so that processes do not retry in lockstep.
  */
 export function backoffMs(failures: number, maxMs = CAP_MS): number {
   const pauseMs = Math.min(maxMs, BASE_MS * 2 ** (failures - 1));

@@ -2,7 +2,7 @@ import { backoffMs } from "./backoff.ts";
 import { Queue, type QueueOptions } from "./queue.ts";
 import { Waiters } from "./waiters.ts";
 
-/** One item of a batch that can never be stored, and why. */
+/** One item of a batch that can never be stored, and the reason. */
 export interface Rejection {
   /** The item's index in the batch. */
   readonly index: number;
@@ -10,24 +10,24 @@ export interface Rejection {
 }
 
 /**
- * Writes a batch whole, in order. Returns the items that can never be written; the others are then
- * stored. Throws if nothing of the batch was stored; the batch is then tried again.
+ * Writes a whole batch in order. Returns the items that can never be stored; all others are stored. Throws if it stored
+ * nothing; the batch is then retried.
  */
 type Write<T> = (batch: readonly T[]) => readonly Rejection[] | Promise<readonly Rejection[]>;
 
-/** What became of the items that were accepted before a `flush()`. */
+/** The result for the items that were accepted before a `flush()`. */
 export interface FlushResult {
   readonly outcome: "written" | "failed" | "timed_out";
-  /** How many items still wait in memory. After a timed-out shutdown: how many were given up. */
+  /** Number of items that still wait in memory; after a timed-out shutdown, of those that were given up. */
   readonly remaining: number;
-  /** Why the write failed. */
+  /** The error of a failed write. */
   readonly error?: unknown;
 }
 
 export interface BatcherObserver<T> {
   /** A batch was stored, except for `rejections`. */
   written(batch: readonly T[], rejections: readonly Rejection[], durationMs: number): void;
-  /** A write threw, the `failures`th time in a row. The batch is tried again in `retryInMs`. */
+  /** A write threw, for the `failures`th time in a row. The batch is retried in `retryInMs`. */
   failed(error: unknown, failures: number, retryInMs: number): void;
   /** `close()` ran out of time and gave these items up. */
   gaveUp(items: readonly T[]): void;
@@ -36,51 +36,51 @@ export interface BatcherObserver<T> {
 export interface BatcherOptions<T> extends QueueOptions<T> {
   readonly write: Write<T>;
   readonly observer: BatcherObserver<T>;
-  /** Items that make a batch due at once. */
+  /** Number of waiting items at which a batch is written at once. */
   readonly batchSize: number;
-  /** Items a batch at most, when more wait than make one due. @default `batchSize` */
+  /** Most items per batch, if more than `batchSize` wait. @default `batchSize` */
   readonly maxBatchSize?: number;
   /** Longest pause after a failed write, in milliseconds. @default 30_000 */
   readonly maxRetryMs?: (error: unknown) => number;
   /** Longest time an item waits for its batch to fill, in milliseconds. */
   readonly flushIntervalMs: number;
-  /** Sizes of the items of a batch, together; one item alone may be larger. @default no limit */
+  /** Largest total size of a batch; a single item may be larger. @default no limit */
   readonly maxBatchBytes?: number;
 }
 
-/** While closing there is no later: tries come close together. */
+/** Longest pause after a failed write while closing, in milliseconds. */
 const CLOSING_RETRY_MS = 100;
 
 /**
- * A bounded queue in front of a `write(batch)` function: a batch is written when it is full, when its
- * first item has waited `flushIntervalMs`, on `flush()` and on `close()`. One write at a time, in order.
+ * A bounded queue in front of a `write(batch)` function. A batch is written when it is full, when its first item has
+ * waited `flushIntervalMs`, on `flush()` and on `close()`; one write at a time, in order.
  *
- * Items stay in the queue until their write succeeds, so a failed batch is at the front again without
- * being put there. Failures are tried again with growing, jittered pauses, for ever.
+ * Items stay in the queue until their write succeeds, so a failed batch keeps its place. Failed writes are retried
+ * forever, with growing, jittered pauses.
  */
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
-  /** Everything accepted and not yet settled, oldest first. Never longer than `maxQueueSize`, but for `last`. */
+  /** Accepted items that are not settled, oldest first. Exceeds `maxQueueSize` only by the `last` items of `close()`. */
   readonly #queue: Queue<T>;
-  /** Flushes under way. The target is the number of items that are settled, of all that were ever accepted. */
+  /** Pending flushes. Their target is the total number of settled items. */
   readonly #waiters = new Waiters<FlushResult>();
-  /** Items up to this count are due, though they may not fill a batch. */
+  /** Items up to this total count are due, even if they do not fill a batch. */
   #dueTarget = 0;
-  /** Writes that failed in a row. Zero again with the next success. */
+  /** Consecutive failed writes. Reset to zero by a success. */
   #failures = 0;
   #retryMs = 0;
   #retries = 0;
-  /** How many items at the front are being written. */
+  /** Number of items at the front that are being written. */
   #inFlight = 0;
-  /** True from the first step of a drain to its last: there is never a second one. */
+  /** True while a drain runs; there is never a second one at the same time. */
   #isDraining = false;
   #isScheduled = false;
-  /** Armed only while items wait and no drain runs: for the interval, or for the next try. */
+  /** Armed for the interval or the next attempt, only while items wait and no drain runs. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closing: PromiseWithResolvers<FlushResult> | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #isExpired = false;
-  /** Whether `takeAll()` took the items of the write under way. */
+  /** Whether `takeAll()` took the items of the current write. */
   #isTaken = false;
 
   constructor(options: BatcherOptions<T>) {
@@ -88,27 +88,27 @@ export class Batcher<T> {
     this.#queue = new Queue(options);
   }
 
-  /** How many items were ever accepted. */
+  /** Total number of accepted items. */
   get accepted(): number {
     return this.#queue.accepted;
   }
 
-  /** How many items wait, those being written included. */
+  /** Number of waiting items, including those being written. */
   get queued(): number {
     return this.#queue.length;
   }
 
-  /** The most that ever waited. */
+  /** The largest number of items that ever waited. */
   get peak(): number {
     return this.#queue.peak;
   }
 
-  /** What waits this moment, oldest first, that being written included. */
+  /** The waiting items, oldest first, including those being written. */
   get waiting(): readonly T[] {
     return this.#queue.items;
   }
 
-  /** How many writes were a further try of a batch that had failed. */
+  /** Number of writes that retried a failed batch. */
   get retries(): number {
     return this.#retries;
   }
@@ -121,20 +121,20 @@ export class Batcher<T> {
     return this.#queue.isFull;
   }
 
-  /** Takes an item in, or refuses it (false) if the queue is full or closed. Never writes by itself. */
+  /** Accepts an item. Returns false, and refuses it, if the queue is full or closed. Never writes on the caller's stack. */
   add(item: T): boolean {
     if (this.isClosed || this.isFull) return false;
     this.#queue.push(item);
     if (this.#isDraining) return true;
-    // While writes fail, only the clock or a flush tries again: not each further item.
+    // While writes fail, only the timer or a flush retries, not each new item.
     if (this.#failures === 0 && this.#queue.length >= this.#options.batchSize) this.#schedule();
     else if (this.#timer === undefined) this.#arm(this.#options.flushIntervalMs);
     return true;
   }
 
   /**
-   * Writes everything accepted before the call, without waiting for a full batch or the next try.
-   * Resolves when all of it is settled, or when a write failed. Never rejects. Parallel calls share the work.
+   * Writes everything accepted before the call, without waiting for a full batch or the next attempt. Resolves when all
+   * of it is settled, or when a write fails. Never rejects. Parallel calls share the work.
    */
   flush(): Promise<FlushResult> {
     const remaining = this.#queue.length;
@@ -146,13 +146,13 @@ export class Batcher<T> {
   }
 
   /**
-   * Refuses further items and writes those that wait, with frequent tries, for at most `timeoutMs`
-   * milliseconds; what is left then is given up. `last` items are taken in even if the queue is full.
-   * Parallel and later calls share the first one's promise.
+   * Refuses further items and writes the waiting ones, with frequent retries, for at most `timeoutMs` milliseconds; then
+   * gives up the rest. `last` items are accepted even if the queue is full. Parallel and later calls share the promise of
+   * the first one.
    */
   close(timeoutMs: number, last: readonly T[] = []): Promise<FlushResult> {
     if (this.#closing) return this.#closing.promise;
-    // Before anything else: what the first write calls back finds the queue closed.
+    // Set first, so that callbacks of the first write find the queue closed.
     this.#closing = Promise.withResolvers();
     for (const item of last) this.#queue.push(item);
     if (this.#queue.length > 0) {
@@ -163,8 +163,8 @@ export class Batcher<T> {
   }
 
   /**
-   * Closes at once and hands over everything that waits, `last` included, for the caller to settle: the process
-   * ends. A write under way counts for nothing any more.
+   * Closes at once and returns all waiting items, including `last`, for the caller to settle while the process ends. The
+   * result of a write in progress is ignored.
    */
   takeAll(last: readonly T[]): readonly T[] {
     this.#closing ??= Promise.withResolvers();
@@ -180,7 +180,7 @@ export class Batcher<T> {
     this.#closing?.resolve(result);
   }
 
-  /** Gives up what is not being written this moment; a write under way may still succeed. */
+  /** Gives up all items except those being written; a write in progress may still succeed. */
   #expire(): void {
     const result = { outcome: "timed_out", remaining: this.#queue.length } as const;
     this.#giveUp(this.#queue.remove(this.#inFlight, Infinity));
@@ -194,13 +194,13 @@ export class Batcher<T> {
     this.#finish(result);
   }
 
-  /** The next batch; it stays in the queue until it is stored. */
+  /** Returns the next batch, which stays in the queue until it is stored. */
   #next(): readonly T[] {
     const { batchSize, maxBatchSize = batchSize, maxBatchBytes = Infinity } = this.#options;
     return this.#queue.first(maxBatchSize, maxBatchBytes);
   }
 
-  /** A full batch is written on the next turn of the event loop, not on the stack of the caller. */
+  /** Writes a full batch on the next turn of the event loop, not on the caller's stack. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -238,7 +238,7 @@ export class Batcher<T> {
         if (this.#isTaken) break;
         this.#fail(error);
       }
-      // Other work of the process gets its turn between two batches.
+      // Let other work of the process run between two batches.
       if (this.#isDue) await new Promise(setImmediate);
     }
     this.#isDraining = false;
@@ -263,8 +263,8 @@ export class Batcher<T> {
     if (this.#isExpired) this.#giveUp(this.#queue.remove(0, Infinity));
     this.#retryMs = backoffMs(this.#failures, this.#options.maxRetryMs?.(error));
     this.#options.observer.failed(error, this.#failures, this.#pauseMs);
-    // Each waiter waits for the failed batch at least. This comes after the observer, so that a `flush()`
-    // from inside it is answered by this failure instead of causing the next one.
+    // Every waiter includes the failed batch. Resolve after calling the observer, so that a `flush()` inside it gets this
+    // failure instead of causing the next one.
     this.#dueTarget = 0;
     this.#waiters.resolveAll({ outcome: "failed", remaining: this.#queue.length, error });
   }

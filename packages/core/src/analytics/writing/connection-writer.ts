@@ -10,19 +10,19 @@ import { SHAPES, type Statements, prepareStatements, toDefinitionRow } from "./s
 import type { Writer } from "./writer.ts";
 import type { Rejection } from "./batcher.ts";
 
-/** What became of a batch. */
+/** The result of committing a batch. */
 interface Committed {
   readonly rejections: readonly Rejection[];
-  /** Calls that were not in the file before, or there as abandoned only. */
+  /** Number of calls that were not in the file before, or only as abandoned. */
   readonly newCalls: number;
 }
 
 /**
- * Writes batches through a connection: one batch, one transaction, prepared statements.
+ * Writes batches through a connection, one transaction per batch, with prepared statements.
  *
- * Writing a batch twice stores it once: calls by their id, session events by what they say. A record that
- * cannot be stored for what it holds (a field of another type, a constraint) is rejected and the others are
- * committed; any other error undoes the whole batch.
+ * Writing a batch twice stores it once: calls have unique ids, and session events are idempotent. A record whose content
+ * cannot be stored (wrong type, constraint) is rejected and the others are committed; any other error rolls back the
+ * whole batch.
  */
 export class ConnectionWriter implements Writer {
   readonly #client: Database;
@@ -37,7 +37,7 @@ export class ConnectionWriter implements Writer {
     this.#recorderId = recorderId;
   }
 
-  /** Commits a batch; while another process holds the lock, tries again on a timer, for 300 ms. */
+  /** Commits a batch. Retries for 300 ms, without blocking the thread, while another process holds the lock. */
   async write(batch: readonly TelemetryRecord[]): Promise<readonly Rejection[]> {
     try {
       return await whileBusy(
@@ -49,13 +49,13 @@ export class ConnectionWriter implements Writer {
     }
   }
 
-  /** Commits a batch now, without waiting for locks. Throws SQLite's own error, the batch undone. */
+  /** Commits a batch now, without waiting for locks. On an error of SQLite, rolls back and throws it. */
   commit(batch: readonly TelemetryRecord[]): Committed {
     const client = this.#client;
-    // IMMEDIATE: once it succeeds, no later statement of the transaction can meet SQLITE_BUSY.
+    // IMMEDIATE: once it succeeds, no later statement of the transaction can fail with SQLITE_BUSY.
     client.run("begin immediate");
     try {
-      // Inside the transaction, where nobody can change it: a newer Toolmeter may have come meanwhile.
+      // Checked inside the transaction: a newer Toolmeter may have migrated the file since it was opened.
       assertVersion(client, this.#path);
       const statements = (this.#statements ??= prepareStatements(client));
       const outcome = this.#apply(batch, statements);
@@ -70,13 +70,13 @@ export class ConnectionWriter implements Writer {
   #apply(batch: readonly TelemetryRecord[], statements: Statements): Committed {
     const rejections: Rejection[] = [];
     let newCalls = 0;
-    /** The earliest start that this batch has noted for each session: most calls need no second note. */
+    /** The earliest start noted for each session in this batch, so that most calls need no second note. */
     const noted = new Map<string, number>();
     for (const [index, record] of batch.entries()) {
       try {
         if (this.#applyRecord(record, statements, noted)) newCalls += 1;
       } catch (error) {
-        // Without its transaction (a trigger may undo it) the rest of the batch would be stored row by row.
+        // If a trigger rolled back the transaction, the rest of the batch would be stored row by row.
         if (!isRecordsFault(error) || !this.#client.inTransaction) throw error;
         rejections.push({ index, error: toAnalyticsError(error, this.#path) });
       }
@@ -116,7 +116,7 @@ export class ConnectionWriter implements Writer {
     return false;
   }
 
-  /** A call's session exists from now on, and did not begin after the call. */
+  /** Ensures that the call's session exists and does not start after the call. */
   #noteSession(call: ToolCallRow, statements: Statements, noted: Map<string, number>): void {
     if (call.sessionId === null) return;
     const earliest = noted.get(call.sessionId);
@@ -138,8 +138,8 @@ export class ConnectionWriter implements Writer {
 }
 
 /**
- * Whether only this record is refused: by SQLite with SQLITE_TOOBIG, SQLITE_CONSTRAINT or SQLITE_MISMATCH, which undo
- * their own statement and leave the transaction whole, or by anything that is not SQLite.
+ * Whether an error concerns only one record: it is not an error of SQLite, or one of SQLITE_TOOBIG, SQLITE_CONSTRAINT
+ * and SQLITE_MISMATCH, which undo only their statement and leave the transaction intact.
  */
 function isRecordsFault(error: unknown): boolean {
   const code = primaryResultCode(error);
@@ -150,7 +150,7 @@ function unknownSession({ sessionId }: SessionEnd, path: string): AnalyticsError
   return new AnalyticsError(
     "unknown_session",
     path,
-    `Expected the end of a session that was started or had calls, got ${JSON.stringify(sessionId)}. Start it, or record a call in it, first.`,
+    `Expected to end a known session, got ${JSON.stringify(sessionId)}. Start it, or record a call in it, first.`,
   );
 }
 
@@ -158,7 +158,7 @@ function startSession(
   { definitionHashes = [], ...start }: SessionStart,
   { beginSession, linkDefinition }: Statements,
 ): void {
-  if (!isTexts(definitionHashes)) throw new TypeError("Expected `definitionHashes` to be texts");
+  if (!isTexts(definitionHashes)) throw new TypeError("Expected `definitionHashes` to be strings");
   const session = conform(start, SHAPES.session_start);
   beginSession.run(session);
   for (const definitionHash of definitionHashes)

@@ -22,20 +22,20 @@ import { ConnectionWriter } from "./connection-writer.ts";
 import type { Writer } from "./writer.ts";
 import type { Rejection } from "./batcher.ts";
 
-/** Longest wait for other recorders when a file is closed, in milliseconds. */
+/** Longest wait for other recorders when closing a file, in milliseconds. */
 const CLOSE_WAIT_MS = 150;
 
-/** How often a file is opened that changes meanwhile. */
+/** Most attempts to open a file that changes while it is opened. */
 const OPEN_TRIES = 3;
 
-/** A connection of the writer's own, and its watch over the files. */
+/** The writer's connection and the watch over its files. */
 interface Opened {
   readonly client: Database;
   readonly writer: ConnectionWriter;
   readonly watch: FileWatch;
 }
 
-/** What the last commit took; sizes in bytes, times in milliseconds. */
+/** The cost of one commit; sizes in bytes, times in milliseconds. */
 export interface CommitCost {
   readonly commitMs: number;
   readonly lockWaitMs: number;
@@ -43,25 +43,26 @@ export interface CommitCost {
 }
 
 /**
- * Writes batches into a file through a connection of its own, and makes sure that they arrive: after each commit it
- * looks whether the database and its log are still the files of these names. If one was moved, removed,
- * replaced or overwritten, the old file keeps what it had, and the batch fails once and then goes into the file that
- * has the name now, or into a new one.
+ * Writes batches into a file through a separate connection, and verifies that they arrive: after each commit it checks
+ * whether the database and its log are still the files with these names. If one was moved, removed, replaced or
+ * overwritten, the old file keeps its data and the batch fails once; the retry writes it to the file that now has the
+ * name, or to a new one.
  *
- * A damaged database is moved aside whole, and a new one begun. Opens at the first write, and after errors.
+ * A damaged database is moved aside as a whole and replaced by a new one. Opens the file at the first write, and again
+ * after errors.
  */
 export class FileWriter implements Writer {
   readonly #path: string;
   readonly #recorderId: string;
   readonly #warn: (message: string) => void;
   #opened: Opened | undefined;
-  /** Of the file that was opened last. */
+  /** Identity of the file that was opened last. */
   #identity: string | undefined;
-  /** What happened to the files; the connection stays open until they are taken care of. */
+  /** A detected change of the files. The connection stays open until the change is handled. */
   #change: FileChange | undefined;
   #cost: CommitCost = { commitMs: 0, lockWaitMs: 0, walBytes: 0 };
 
-  /** @param warn Told of a file that was replaced or moved aside. */
+  /** @param warn Called if a file was replaced or moved aside. */
   constructor(path: string, recorderId: string, warn: (message: string) => void) {
     this.#path = path;
     this.#recorderId = recorderId;
@@ -77,7 +78,7 @@ export class FileWriter implements Writer {
     return this.#cost;
   }
 
-  /** Commits a batch; while another process holds the lock, tries again on a timer, for 300 ms. */
+  /** Commits a batch. Retries for 300 ms, without blocking the thread, while another process holds the lock. */
   async write(batch: readonly TelemetryRecord[]): Promise<readonly Rejection[]> {
     const startedAt = performance.now();
     try {
@@ -92,22 +93,22 @@ export class FileWriter implements Writer {
     }
   }
 
-  /** The same in the calling thread, for at most `timeoutMs` milliseconds of waiting: the end of a process. */
+  /** Commits like `write`, but blocks the thread for at most `timeoutMs` milliseconds; for process exit. */
   writeSync(batch: readonly TelemetryRecord[], timeoutMs: number): readonly Rejection[] {
     const startedAt = performance.now();
     return whileBusySync(startedAt + timeoutMs, () => this.#commit(batch, startedAt));
   }
 
-  /** Moves the log into the database, as far as nobody is in the way. Never waits, never throws. */
+  /** Moves the log into the database as far as other processes allow. Never waits, never throws. */
   checkpoint(mode: "passive" | "truncate"): void {
     try {
       this.#checkpoint(mode);
     } catch {
-      // The next one does it, or another recorder does it now.
+      // A later checkpoint, or another recorder, does it.
     }
   }
 
-  /** Closes the connection, the log emptied if nobody else has the file open. Safe to call twice. */
+  /** Closes the connection, and empties the log if no other process has the file open. Safe to call twice. */
   close(): void {
     try {
       whileBusySync(performance.now() + CLOSE_WAIT_MS, () => {
@@ -142,15 +143,15 @@ export class FileWriter implements Writer {
       return rejections;
     } catch (error) {
       if (isBusy(error) || this.#change !== undefined) throw error;
-      // To SQLite, a file that was overwritten looks damaged.
+      // An overwritten file looks damaged to SQLite.
       if (this.#opened && this.#findChange(this.#opened) !== undefined) throw this.#replaced();
-      // Whatever it was, a fresh connection sees what is there now.
+      // After any other error, reopen the file in its current state.
       this.#drop();
       throw error;
     }
   }
 
-  /** A log that others moved into the database meanwhile may also have been emptied: the batch is written again. */
+  /** Commits again if the database file changed meanwhile: another process may have emptied the log with the batch in it. */
   #commitWhole(opened: Opened, batch: readonly TelemetryRecord[]): readonly Rejection[] {
     for (;;) {
       const { content } = opened.watch;
@@ -160,12 +161,12 @@ export class FileWriter implements Writer {
     }
   }
 
-  /** Others do not touch the log before they can find a note of it. */
+  /** Holds the log's lock, so that other processes do not touch the log before its note is written. */
   #open(): Opened {
     return whileLogLocked(this.#path, () => this.#openUnchanged());
   }
 
-  /** A file that changes while it is opened may have been overwritten: it is opened again. */
+  /** Reopens a file that changes while it is opened, because it may have been overwritten. */
   #openUnchanged(): Opened {
     for (let triesLeft = OPEN_TRIES; ; triesLeft -= 1) {
       const before = statFile(this.#path);
@@ -181,9 +182,9 @@ export class FileWriter implements Writer {
 
   #tryOpen(): Opened {
     const { client } = openWhileLocked(this.#path, this.#warn);
-    // The writer itself makes the session's row of a call; to have SQLite look for it takes a tenth of the time.
+    // The writer itself creates the session row of a call; SQLite's check would add a tenth to the time.
     client.run("pragma foreign_keys = off");
-    // A checkpoint must not write to a file that was overwritten since it was looked at last.
+    // A checkpoint must not write to a file that was overwritten since the last check.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");
     const watch = new FileWatch(client, this.#path, this.#recorderId);
     return { client, writer: new ConnectionWriter(client, this.#path, this.#recorderId), watch };
@@ -205,13 +206,14 @@ export class FileWriter implements Writer {
     try {
       await whileBusy(performance.now() + WRITE_WAIT_MS, () => this.#leave());
     } catch {
-      // The next look finds the same change.
+      // The next check finds the same change.
     }
   }
 
   /**
-   * Leaves a file that changed behind SQLite's back: it keeps what it had, and its log is nowhere else.
-   * @throws If another process is in the way: try again.
+   * Closes a file that was changed by something other than SQLite, so that it keeps its data and no other file gets its
+   * log.
+   * @throws If another process holds a lock: try again.
    */
   #leave(): void {
     const opened = this.#opened;
@@ -219,7 +221,7 @@ export class FileWriter implements Writer {
     const { client, watch } = opened;
     try {
       whileLogLocked(watch.file, () => {
-        // Since the last look another recorder may have taken care of it, or the log may have lost its name.
+        // Since the last check, another recorder may have handled the change, or the log may have been removed.
         this.#change = watch.compare();
         if (this.#change === undefined) return;
         if (this.#change === "overwritten" && !removeEmptied(watch.file)) this.#separateLog(watch);
@@ -228,7 +230,9 @@ export class FileWriter implements Writer {
       if (this.#change === undefined) return;
     } catch (error) {
       if (isBusy(error)) throw error;
-      this.#warn(`${this.#path} was replaced and could not be left whole: ${errorMessage(error)}.`);
+      this.#warn(
+        `${this.#path} was replaced, and its write-ahead log could not be saved: ${errorMessage(error)}.`,
+      );
     }
     this.#drop();
   }
@@ -238,21 +242,21 @@ export class FileWriter implements Writer {
     watch.accept();
     if (outcome !== "log_emptied") return;
     this.#warn(
-      `Expected ${this.#path} to change only through SQLite, but something overwrote it, such as a backup that was copied there. It keeps its new content, and recording goes on in it.`,
+      `Expected only SQLite to change ${this.#path}, but it was overwritten, for example by a backup. It keeps its new content, and recording continues in it.`,
     );
   }
 
-  /** What the log holds belongs to the file that was opened, wherever that is now. */
+  /** Moves the log into the opened file, wherever that file is now, or renames the log. */
   #finishLog(client: Database, watch: FileWatch): void {
     const isWhole = checkpoint(client, "passive");
     forgetLogOwner(watch.file, this.#recorderId);
-    let place = "has all that was written to it";
+    let state = "is complete";
     if (watch.hasLog) {
       if (isWhole) removeLog(watch.file);
-      else place = `misses what is now in ${setLogAside(watch.file) ?? "its log"}`;
+      else state = `lacks the records in ${setLogAside(watch.file) ?? "its log"}`;
     }
     this.#warn(
-      `Expected to write to ${this.#path}, but the file was moved, removed or replaced. Recording goes on in the file of that name; the other one ${place}.`,
+      `Expected to write to ${this.#path}, but the file was moved, removed or replaced. Recording continues in the file that now has this name; the old file ${state}.`,
     );
   }
 
@@ -263,7 +267,7 @@ export class FileWriter implements Writer {
       const aside = setDamagedAside(this.#path, isKnown);
       if (aside === undefined) return;
       this.#warn(
-        `Expected a sound database, but ${this.#path} is damaged (${errorMessage(cause)}). It is now ${aside}, with all its data; a new one is begun.`,
+        `Expected a sound database, but ${this.#path} is damaged (${errorMessage(cause)}). It was moved to ${aside} with all its data; recording continues in a new file.`,
       );
     } catch (error) {
       if (isBusy(error)) return;
@@ -278,7 +282,7 @@ export class FileWriter implements Writer {
     try {
       client?.close(true);
     } catch {
-      // A connection on a broken file may not close cleanly; it is not used again.
+      // A connection to a broken file may not close cleanly; it is not used again.
     }
   }
 }

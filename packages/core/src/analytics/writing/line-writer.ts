@@ -4,19 +4,19 @@ import { type TelemetryRecord, decode } from "../records/record.ts";
 import type { Writer } from "./writer.ts";
 import type { Rejection } from "./batcher.ts";
 
-/** Where the service's batches of lines go: a thread of their own, or the calling one. */
+/** Writes the service's batches of lines, in a worker thread or in the calling thread. */
 export interface LineWriter {
-  /** Stores a batch whole and in order; returns the lines that can never be stored. Rejects if it stored nothing. */
+  /** Stores a whole batch in order; returns the lines that can never be stored. Rejects if it stored nothing. */
   write(lines: readonly string[]): Promise<readonly Rejection[]>;
-  /** What the last commit took, where it is known. */
+  /** The cost of the last commit, if it is known. */
   readonly cost: CommitCost | undefined;
-  /** Begins to take in what dead processes left in their journals, where there is a file. Returns at once. */
+  /** Starts importing the journals of dead processes, if the destination is a file. Returns at once. */
   recover(): void;
-  /** Lets go of the file, within `timeoutMs`. Never rejects. */
+  /** Closes the file within `timeoutMs`. Never rejects. */
   close(timeoutMs: number): Promise<void>;
 }
 
-/** Decodes lines and gives them to a writer of records. */
+/** Decodes lines and writes their records. Returns the rejected lines by their index. */
 export async function writeLines(
   writer: Writer,
   lines: readonly string[],
@@ -25,7 +25,7 @@ export async function writeLines(
   return batch.rejectionsOf(await writer.write(batch.records));
 }
 
-/** The records of lines, and the way back from the rejections of those records to the rejections of the lines. */
+/** Decodes lines. `rejectionsOf` converts rejections of the records to rejections of the lines. */
 export function decodeAll(lines: readonly string[]) {
   const records: TelemetryRecord[] = [];
   /** The index of each record's line. */

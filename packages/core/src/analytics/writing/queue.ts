@@ -1,13 +1,13 @@
 export interface QueueOptions<T> {
-  /** Items that wait at most; a further one is refused. */
+  /** Most waiting items; further ones are refused. */
   readonly maxQueueSize: number;
-  /** The size of an item, in bytes or any other unit that the limits share. @default 0 */
+  /** Returns the size of an item, in the unit of the limits. @default 0 */
   readonly sizeOf?: (item: T) => number;
-  /** Total size of the waiting items at which a further one is refused. @default no limit */
+  /** Total size of the waiting items at which further ones are refused. @default no limit */
   readonly maxQueueBytes?: number;
 }
 
-/** A first-in, first-out queue that is bounded by the number of its items and by their total size. */
+/** A first-in, first-out queue that is bounded by the number and the total size of its items. */
 export class Queue<T> {
   readonly #options: QueueOptions<T>;
   readonly #items: T[] = [];
@@ -28,17 +28,17 @@ export class Queue<T> {
     return this.#items.length;
   }
 
-  /** How many items were ever added. */
+  /** Total number of added items. */
   get accepted(): number {
     return this.#accepted;
   }
 
-  /** How many items were added and removed again. */
+  /** Number of items that were added and removed again. */
   get settled(): number {
     return this.#accepted - this.#items.length;
   }
 
-  /** The most items that ever waited. */
+  /** The largest number of items that ever waited. */
   get peak(): number {
     return this.#peak;
   }

@@ -18,50 +18,50 @@ import {
 import { ConnectionWriter } from "./connection-writer.ts";
 import type { Rejection } from "./batcher.ts";
 
-/** What was found in the journals of processes that died. */
+/** The result of importing the journals of dead processes. */
 export interface Recovery {
-  /** Records taken in; those that were in the database already are counted too. */
+  /** Imported records, including those that were in the database already. */
   readonly records: number;
-  /** Recorders whose journals were taken in. */
+  /** Recorders whose journals were imported. */
   readonly recorders: number;
-  /** Files that were moved aside, because not all of what they hold could be stored. */
+  /** Files that were moved aside because some of their lines could not be stored. */
   readonly damaged: readonly string[];
 }
 
-/** Records of one dead recorder that are to be committed in one transaction. */
+/** Records of one dead recorder to commit in one transaction. */
 export interface RecoveredBatch {
   readonly recorderId: string;
   readonly records: readonly TelemetryRecord[];
 }
 
 /**
- * Recovery in steps: each yields a batch, and is resumed with its rejections, or with the error of its commit.
- * `return()` lets go of all locks; what was not committed stays in its file.
+ * Recovery in steps. Each step yields a batch and is resumed with its rejections, or with the error of its commit.
+ * `return()` releases all locks; uncommitted records stay in their files.
  */
 export type RecoverySteps = Generator<RecoveredBatch, void, readonly Rejection[]>;
 
 export interface RecoveryOptions {
   readonly path: string;
   readonly warn: (message: string) => void;
-  /** Gets the lock under which one process at a time takes in a journal; `undefined` ends the recovery. */
+  /** Acquires the lock under which one process at a time imports a journal; `undefined` ends the recovery. */
   readonly takeTurn: (lock: string) => FileLock | undefined;
-  /** Told of each batch that was committed. */
-  readonly took: (records: number) => void;
-  /** Told of each journal that was taken in, and of the files of it that were moved aside. */
+  /** Called after each committed batch with the number of its records. */
+  readonly imported: (records: number) => void;
+  /** Called after each imported journal with those of its files that were moved aside. */
   readonly finished?: (damaged: readonly string[]) => void;
 }
 
-/** Records a transaction: others that write get their turn in between. */
+/** Records per transaction; other writers get their turn in between. */
 const BATCH_SIZE = 500;
 
-/** Characters of journal lines a transaction, but for a longer line alone. */
+/** Characters of journal lines per transaction, unless a single line is longer. */
 const BATCH_LENGTH = 1_048_576;
 
 /**
- * Takes in what dead processes left in their journals: exactly once, since ids are unique. The journals of
- * living processes are left alone, and so is what cannot be written now: the next recovery tries again.
+ * Imports the journals of dead processes. Each record is stored exactly once, because ids are unique. Journals of living
+ * processes stay untouched. Records that cannot be written now stay in their files for the next recovery.
  *
- * Waits for locks, and for another process that recovers, in the calling thread for at most `timeoutMs`.
+ * Blocks the calling thread for at most `timeoutMs` to wait for locks and for a recovery by another process.
  */
 export function recover(
   path: string,
@@ -77,7 +77,7 @@ export function recover(
     path,
     warn: (message) => void logger.warn(message),
     takeTurn: (lock) => FileLock.acquire(lock, deadline - performance.now()),
-    took: (count) => {
+    imported: (count) => {
       records += count;
     },
     finished: (files) => {
@@ -103,34 +103,35 @@ export function recover(
     return steps.next(rejections);
   };
   for (let step = steps.next(); !step.done; step = commit(step.value));
-  if (records > 0) logger.info(`Took in ${records} records from the journals of ended processes.`);
+  if (records > 0) logger.info(`Imported ${records} records from the journals of dead processes.`);
   return { records, recorders, damaged };
 }
 
 /**
- * A damaged line costs no other line: the file that holds it is moved aside under the name `….damaged` after
- * its records were committed. A file that cannot be read, or that a newer Toolmeter wrote, stays.
+ * Yields the records of dead recorders in batches. A damaged line affects no other line: its file is renamed to
+ * `….damaged` after its records were committed. A file that cannot be read, or that a newer Toolmeter wrote, stays in
+ * place.
  */
 export function* recoverySteps(options: RecoveryOptions): RecoverySteps {
   const { path, warn, takeTurn } = options;
   const turnLock = recoveryLock(path);
   try {
     for (const recorderId of listRecorders(path)) {
-      // Held by the recorder itself, unless somebody takes it in.
+      // The lock is held by the recorder itself, or by another process that is importing its journal.
       if (FileLock.isHeld(lockPath(path, recorderId)) && !existsSync(turnLock)) continue;
       const turn = takeTurn(turnLock);
       if (!turn) return;
       try {
-        yield* takeInRecorder(recorderId, options);
+        yield* importRecorder(recorderId, options);
       } finally {
         turn.remove();
       }
     }
-    // Of a recovery that was killed, or of one that is under way: then this waits for its end.
+    // Left by a recovery that was killed, or held by one in progress, for which this waits.
     if (existsSync(turnLock)) takeTurn(turnLock)?.remove();
   } catch (error) {
     warn(
-      `The journals of ended processes could not be taken in (${errorMessage(error)}). They stay in ${journalDirectory(path)}; the next process that opens the database tries again.`,
+      `The journals of dead processes could not be imported (${errorMessage(error)}). They stay in ${journalDirectory(path)}; the next process that opens the database retries.`,
     );
   }
 }
@@ -139,15 +140,16 @@ function lockPath(path: string, recorderId: string): string {
   return join(journalDirectory(path), lockName(recorderId));
 }
 
-function* takeInRecorder(recorderId: string, options: RecoveryOptions): RecoverySteps {
+function* importRecorder(recorderId: string, options: RecoveryOptions): RecoverySteps {
   const { path } = options;
   const lock = FileLock.tryAcquire(lockPath(path, recorderId));
   if (!lock) return;
   let isEmpty = false;
   try {
-    // Listed under the lock: somebody may just have taken it in. None is left by a process that died at its start.
+    // List under the lock, because another process may just have imported the files. A process that died at its start
+    // leaves none.
     const files = listSegments(path).filter((file) => file.recorderId === recorderId);
-    isEmpty = files.length === 0 || (yield* takeInFiles(files, recorderId, options));
+    isEmpty = files.length === 0 || (yield* importFiles(files, recorderId, options));
   } finally {
     if (isEmpty) {
       forgetLogOwner(path, recorderId);
@@ -156,23 +158,23 @@ function* takeInRecorder(recorderId: string, options: RecoveryOptions): Recovery
   }
 }
 
-/** Returns whether none of the files is left. */
-function* takeInFiles(
+/** Imports the files of one recorder. Returns whether none of them is left. */
+function* importFiles(
   files: readonly SegmentFile[],
   recorderId: string,
-  { warn, took, finished }: RecoveryOptions,
+  { warn, imported, finished }: RecoveryOptions,
 ): Generator<RecoveredBatch, boolean, readonly Rejection[]> {
-  const taken: string[] = [];
+  const whole: string[] = [];
   const damaged: string[] = [];
   for (const { path } of files) {
     try {
-      const faults = yield* takeInFile(path, recorderId, took);
-      if (faults.count === 0) taken.push(path);
+      const faults = yield* importFile(path, recorderId, imported);
+      if (faults.count === 0) whole.push(path);
       else damaged.push(setAside(path, faults, warn));
     } catch (error) {
       if (isDatabaseError(error)) throw error;
       warn(
-        `The journal file ${path} could not be read (${errorMessage(error)}). It stays there; the next process that opens the database tries again.`,
+        `The journal file ${path} could not be read (${errorMessage(error)}). It stays in place; the next process that opens the database retries.`,
       );
     }
   }
@@ -180,12 +182,12 @@ function* takeInFiles(
     recorderId,
     records: [{ kind: "recorder_end", row: { recorderId, endedAt: null, reason: "stale" } }],
   };
-  for (const path of taken) rmSync(path, { force: true });
+  for (const path of whole) rmSync(path, { force: true });
   finished?.(damaged);
-  return taken.length + damaged.length === files.length;
+  return whole.length + damaged.length === files.length;
 }
 
-/** What of a file could not be stored. */
+/** The lines of a file that could not be stored. */
 class Faults {
   count = 0;
   first: unknown;
@@ -196,10 +198,10 @@ class Faults {
   }
 }
 
-function* takeInFile(
+function* importFile(
   path: string,
   recorderId: string,
-  took: RecoveryOptions["took"],
+  imported: RecoveryOptions["imported"],
 ): Generator<RecoveredBatch, Faults, readonly Rejection[]> {
   const faults = new Faults();
   let records: TelemetryRecord[] = [];
@@ -208,7 +210,7 @@ function* takeInFile(
     const rejections = yield { recorderId, records };
     const refused = rejections.filter(({ error }) => !isHarmless(error));
     for (const { error } of refused) faults.add(error);
-    took(records.length - refused.length);
+    imported(records.length - refused.length);
     records = [];
     length = 0;
   }
@@ -225,7 +227,7 @@ function* takeInFile(
   return faults;
 }
 
-/** The end of a session that nobody started is counted by its recorder, and no damage. */
+/** The end of an unknown session is not damage; its recorder has counted it. */
 function isHarmless(error: unknown): boolean {
   return analyticsErrorCode(error) === "unknown_session";
 }
@@ -238,7 +240,7 @@ function setAside(path: string, { count, first }: Faults, warn: RecoveryOptions[
   const aside = `${path}.damaged`;
   renameSync(path, aside);
   warn(
-    `Expected a journal, but ${count} lines of ${path} could not be stored (the first: ${errorMessage(first)}). The file is now ${aside}; its other lines were taken in.`,
+    `Expected a sound journal, but ${count} lines of ${path} could not be stored (first error: ${errorMessage(first)}). The file was moved to ${aside}; its other lines were imported.`,
   );
   return aside;
 }

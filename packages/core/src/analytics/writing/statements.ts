@@ -13,28 +13,28 @@ import {
   toolDefinitions,
 } from "../schema.ts";
 
-/** `sequence` is SQLite's to assign. */
+/** SQLite assigns `sequence`. */
 const { sequence: _sequence, ...CALL_COLUMNS } = getTableColumns(toolCalls);
 const { durationMs: _durationMs, ...OTHER_CALL_COLUMNS } = CALL_COLUMNS;
 const DEFINITION_COLUMNS = getTableColumns(toolDefinitions);
 const HEALTH_COLUMNS = getTableColumns(recorderHealth);
-/** What is said of a call after its outcome. */
+/** Columns that are filled after the outcome of a call. */
 const DETAILS = [
   toolCalls.errorType,
   toolCalls.inputBytes,
   toolCalls.outputBytes,
   toolCalls.definitionHash,
 ].map(({ name }) => name);
-/** A session begins open. */
+/** A session has no end when it starts. */
 const { endedAt: _endedAt, endReason: _endReason, ...SESSION_COLUMNS } = getTableColumns(sessions);
-/** What a call tells of its session: all but the attributes, which are the call's own. */
+/** The session columns that a call fills: all but `attributes`, which belong to the call itself. */
 const { attributes: _attributes, ...NOTED_COLUMNS } = SESSION_COLUMNS;
-/** What a later start may still add; the first word stands. */
+/** Columns that a later start may fill; existing values win. */
 const FILLED_COLUMNS = Object.values(SESSION_COLUMNS)
   .map(({ name }) => name)
   .filter((name) => !["id", "started_at_ms", "recorder_id"].includes(name));
 
-/** What the rows of each kind of record look like, by the columns that store them. */
+/** The shape of each kind of record, derived from the columns that store it. */
 export const SHAPES = {
   tool_call: shapeOf(CALL_COLUMNS),
   session_start: shapeOf({ ...SESSION_COLUMNS, recordedAt: sessions.startedAt }),
@@ -49,7 +49,7 @@ export const SHAPES = {
     endedAt: sessions.endedAt,
     reason: sessions.endReason,
   }),
-  // What an older recorder did not count, it counted zero times.
+  // Counters that an older recorder does not have are zero.
   recorder_health: shapeOf(HEALTH_COLUMNS, 0),
 } satisfies Record<TelemetryRecord["kind"], Shape>;
 
@@ -66,15 +66,15 @@ export type Statements = ReturnType<typeof prepareStatements>;
 /** Prepares one statement per kind of record. Parameters are named after the fields of the row. */
 export function prepareStatements(client: Database) {
   const insertCall = client.prepare<unknown, [ToolCallRow]>(
-    // A call in flight is abandoned until its end says otherwise. Its outcome may be journalled before its details.
-    // A start that is written again has no duration yet: it must not replace the one that is stored.
+    // A call in flight is stored as abandoned until it ends. Its outcome may be journalled before its details.
+    // A start that is written again has no duration yet and must not replace the stored one.
     `${insertInto(toolCalls, CALL_COLUMNS)} on conflict (id) do update set ${fillAll(OTHER_CALL_COLUMNS)},
          duration_ms = iif(status = excluded.status, max(duration_ms, excluded.duration_ms), excluded.duration_ms)
        where status = 'abandoned' and excluded.status <> 'abandoned'
           or status = excluded.status and (${DETAILS.map((name) => `${name} is null and excluded.${name} is not null`).join(" or ")})`,
   );
-  // A start may be written again after the end that followed it: by recovery, or by a worker that a dying
-  // process outruns. Only one that was told after the end opens the session again.
+  // A start may be written again after the session's end: by recovery, or by a worker that is slower than the process
+  // that ends. Only a start that was recorded after the end reopens the session.
   const beginSession = client.prepare<unknown, [Omit<SessionStart, "definitionHashes">]>(
     `${insertInto(sessions, SESSION_COLUMNS)} on conflict (id) do update set
        started_at_ms = min(started_at_ms, excluded.started_at_ms), recorder_id = excluded.recorder_id,
@@ -120,21 +120,21 @@ export function prepareStatements(client: Database) {
   };
 }
 
-/** Each column as the refused row has it; what that does not say stays. */
+/** `column = coalesce(excluded.column, column)` for each column: new values win, nulls change nothing. */
 function fillAll(columns: Record<string, SQLiteColumn>): string {
   return Object.values(columns)
     .map(({ name }) => `${name} = coalesce(excluded.${name}, ${name})`)
     .join(", ");
 }
 
-/** Each column as the refused row has it. */
+/** `column = excluded.column` for each column. */
 function setAll(columns: Record<string, SQLiteColumn>): string {
   return Object.values(columns)
     .map(({ name }) => `${name} = excluded.${name}`)
     .join(", ");
 }
 
-/** `insert into <table> (<columns>) values (<parameters>)`, from the schema alone. */
+/** `insert into <table> (<columns>) values (<parameters>)`, derived from the schema. */
 function insertInto(table: SQLiteTable, columns: Record<string, SQLiteColumn>): string {
   const names = Object.values(columns).map(({ name }) => name);
   const parameters = Object.keys(columns).map((field) => `$${field}`);

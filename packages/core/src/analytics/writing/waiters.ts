@@ -1,14 +1,14 @@
-/** Promises that wait for a count to be reached. */
+/** Promises that resolve when a count reaches their target. */
 export class Waiters<Result> {
-  /** By rising target. */
+  /** In ascending order of their targets. */
   readonly #waiters: { readonly target: number; readonly resolve: (result: Result) => void }[] = [];
 
-  /** Waits for `target`, which is not below that of an earlier waiter. */
+  /** Adds a waiter for `target`, which must not be below that of an earlier waiter. */
   add(target: number): Promise<Result> {
     return new Promise((resolve) => this.#waiters.push({ target, resolve }));
   }
 
-  /** Resolves those whose target `count` has reached. */
+  /** Resolves the waiters whose target is at most `count`. */
   reach(count: number, result: Result): void {
     while (this.#waiters[0] && this.#waiters[0].target <= count)
       this.#waiters.shift()?.resolve(result);

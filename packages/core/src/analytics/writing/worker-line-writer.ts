@@ -5,7 +5,7 @@ import { InlineLineWriter, type LineWriter } from "./line-writer.ts";
 import type { Rejection } from "./batcher.ts";
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
 
-/** What the worker is told. `lines` are one text: it crosses the threads fastest. */
+/** Messages to the worker. `lines` is one string, because a string crosses threads fastest. */
 export type ToWorker =
   | {
       readonly kind: "open";
@@ -14,7 +14,7 @@ export type ToWorker =
       readonly retention: RetentionPolicy;
     }
   | { readonly kind: "write"; readonly lines: string }
-  /** To take in what dead processes left, in between. */
+  /** Imports the journals of dead processes between writes. */
   | { readonly kind: "recover" }
   | { readonly kind: "close" };
 
@@ -23,7 +23,7 @@ interface Failure {
   readonly message: string;
 }
 
-/** What it answers. */
+/** Messages from the worker. */
 export type FromWorker =
   | {
       readonly kind: "written";
@@ -37,17 +37,17 @@ export type FromWorker =
   | { readonly kind: "closed" };
 
 export interface WorkerLineWriterOptions {
-  /** Where the worker's program is. */
+  /** The path of the worker's program. */
   readonly program: string | URL;
   readonly path: string;
   readonly recorderId: string;
   readonly retention: RetentionPolicy;
   readonly warn: (message: string) => void;
-  /** Told how many records of dead processes were taken in. */
+  /** Called with the number of records that were imported from dead processes. */
   readonly recovered: (records: number) => void;
 }
 
-/** The program beside this file; in a bundle there is none. */
+/** The program beside this file; a bundle does not contain it. */
 export const WORKER_PROGRAM = new URL("./writer.worker.ts", import.meta.url);
 
 type Answer = readonly Rejection[];
@@ -58,22 +58,22 @@ interface Pending extends PromiseWithResolvers<Answer> {
 }
 
 /**
- * Writes batches in a worker: locks, commits and checkpoints are waited for in its thread.
+ * Writes batches in a worker, so that only its thread waits for locks, commits and checkpoints.
  *
- * The worker is started at the first batch and never keeps the process alive. If it dies, the batch fails,
- * and the next one starts another. If it cannot run at all (a bundle without its file), batches are written
- * in the calling thread, after one warning.
+ * The worker starts at the first batch and never keeps the process alive. If it dies, the batch fails and the next one
+ * starts a new worker. If it cannot run at all (a bundle without its program), batches are written in the calling
+ * thread, after one warning.
  */
 export class WorkerLineWriter implements LineWriter {
   readonly #options: WorkerLineWriterOptions;
   #worker: Worker | undefined;
-  /** Whether this worker ever answered: one that never did cannot run here. */
+  /** Whether the current worker ever answered. One that never did cannot run here. */
   #hasAnswered = false;
   #pending: Pending | undefined;
   #closed: PromiseWithResolvers<void> | undefined;
   #inline: LineWriter | undefined;
   #cost: CommitCost | undefined;
-  /** Whether `recover()` was called: a writer that takes over goes on with it. */
+  /** Whether `recover()` was called, so that a replacement writer continues the recovery. */
   #isRecovering = false;
 
   constructor(options: WorkerLineWriterOptions) {
@@ -118,7 +118,7 @@ export class WorkerLineWriter implements LineWriter {
     clearTimeout(timer);
     this.#worker = undefined;
     worker.terminate();
-    this.#pending?.reject(new Error("The writing thread was ended"));
+    this.#pending?.reject(new Error("The writer thread was terminated"));
     this.#pending = undefined;
   }
 
@@ -177,17 +177,17 @@ export class WorkerLineWriter implements LineWriter {
     this.#worker = undefined;
     this.#closed?.resolve();
     if (!this.#hasAnswered) return this.#fallBack(reason);
-    this.#pending?.reject(new Error(`The writing thread died: ${reason}`));
+    this.#pending?.reject(new Error(`The writer thread died: ${reason}`));
     this.#pending = undefined;
   }
 
-  /** Writes in this thread from now on. */
+  /** Switches to writing in the calling thread. */
   #fallBack(reason: string): void {
     const { path, recorderId, warn, recovered } = this.#options;
     warn(
-      `Expected to write in a thread of its own, but it could not run (${reason}). Batches are written in the tool's thread. In a bundle, say with the option \`worker\` where its program is.`,
+      `Expected to write in a worker thread, but it could not run (${reason}). Batches are written in the calling thread instead. In a bundle, set the option \`worker\` to the path of the worker's program.`,
     );
-    const recovery = new BackgroundRecovery({ path, warn, took: recovered });
+    const recovery = new BackgroundRecovery({ path, warn, imported: recovered });
     const inline = new InlineLineWriter(new FileWriter(path, recorderId, warn), recovery);
     this.#inline = inline;
     if (this.#isRecovering) inline.recover();

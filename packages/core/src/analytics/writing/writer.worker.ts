@@ -1,4 +1,4 @@
-/** The thread that writes: opens, writes, acknowledges; tidies when idle. `worker-line-writer.ts` is the other side. */
+/** The writer thread: writes batches, applies retention and imports journals. Its counterpart is `worker-line-writer.ts`. */
 import { BackgroundRecovery } from "./background-recovery.ts";
 import { toAnalyticsError } from "../errors.ts";
 import { FileWriter } from "./file-writer.ts";
@@ -26,7 +26,7 @@ async function answer(message: ToWorker): Promise<void> {
       return;
     case "write":
       tidying?.stop();
-      // Each line has its end, also the last.
+      // Every line ends with a newline, including the last.
       post(await write(message.lines.split("\n").slice(0, -1)));
       tidying?.start();
       return;
@@ -52,12 +52,12 @@ function open(file: string, recorderId: string, policy: RetentionPolicy): void {
   recovery = new BackgroundRecovery({
     path,
     warn,
-    took: (records) => post({ kind: "recovered", records }),
+    imported: (records) => post({ kind: "recovered", records }),
   });
 }
 
 async function write(lines: readonly string[]): Promise<FromWorker> {
-  if (!writer) throw new Error("Expected to be opened first");
+  if (!writer) throw new Error("Expected an `open` message first");
   try {
     const rejections = await writeLines(writer, lines);
     return {

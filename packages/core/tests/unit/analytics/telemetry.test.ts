@@ -200,9 +200,9 @@ describe("failures", () => {
     await telemetry.flush();
     expect(telemetry.stats.dropped.queue_full).toBe(50);
     expect(logger.lines.filter((line) => line.startsWith("warn"))).toEqual([
-      "warn: The queue is full (60 records): newer ones are dropped and counted until there is room.",
+      "warn: The queue is full (60 records). New records are dropped and counted until there is room.",
       "warn: The queue has room again; 40 records were dropped.",
-      "warn: The queue is full (60 records): newer ones are dropped and counted until there is room.",
+      "warn: The queue is full (60 records). New records are dropped and counted until there is room.",
       "warn: The queue has room again; 10 records were dropped.",
     ]);
   });

@@ -356,7 +356,7 @@ describe("createAnalyticsDb moves a damaged database aside, byte for byte, and b
     expect(aside).toHaveLength(1);
     expect(readFileSync(directory.file(aside[0] ?? ""))).toEqual(Buffer.from(bytes));
     expect(logger.lines).toEqual([
-      `warn: Expected a sound database, but ${file} is damaged. It is now ${directory.file(aside[0] ?? "")}, with all its data; a new one is begun.`,
+      `warn: Expected a sound database, but ${file} is damaged. It was moved to ${directory.file(aside[0] ?? "")} with all its data; recording continues in a new file.`,
     ]);
   });
 });

@@ -475,7 +475,7 @@ describe("whoever opens the database takes in the journals of dead processes:", 
     const logger = memoryLogger();
     createAnalyticsDb(database, { logger, openTimeoutMs: 20 }).close();
     expect(logger.lines).toEqual([
-      expect.stringContaining("the next process that opens the database tries again"),
+      expect.stringContaining("the next process that opens the database retries"),
     ]);
     holder.$client.run("rollback");
     const { db } = reopen(database);

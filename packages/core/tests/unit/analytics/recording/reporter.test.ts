@@ -30,7 +30,9 @@ describe("the start", () => {
     reporter.started("/data/analytics.db", "delete");
     expect(lines).toEqual([
       "info: Recording tool calls into /data/analytics.db.",
-      expect.stringMatching(/^warn: Expected write-ahead logging.*"delete" only.*local disk\.$/),
+      expect.stringMatching(
+        /^warn: Expected write-ahead logging.*supports only "delete".*local disk\.$/,
+      ),
     ]);
   });
 
@@ -103,7 +105,7 @@ describe("a full queue", () => {
     reporter.written(50, 1, true);
     reporter.written(50, 1, true);
     expect(lines.filter((line) => !line.startsWith("debug"))).toEqual([
-      "warn: The queue is full (60 records): newer ones are dropped and counted until there is room.",
+      "warn: The queue is full (60 records). New records are dropped and counted until there is room.",
       "warn: The queue has room again; 1001 records were dropped.",
     ]);
   });
@@ -215,7 +217,7 @@ describe("the end", () => {
     reporter.ended(7, 0);
     reporter.ended(0, 5);
     reporter.ended(7, 5);
-    const taken = "in the journal; the next process that opens the database takes them in.";
+    const taken = "in the journal; the next process that opens the database imports them.";
     expect(lines).toEqual([
       "info: Shut down; everything is written.",
       "error: Shut down; 7 records could not be written and are lost.",

@@ -473,7 +473,7 @@ describe("a session", () => {
       code: "unknown_session",
       path: ":memory:",
       message:
-        'Expected the end of a session that was started or had calls, got "nobody\'s". Start it, or record a call in it, first.',
+        'Expected to end a known session, got "nobody\'s". Start it, or record a call in it, first.',
     });
     expect(stored(store.db)).toMatchObject({ calls: [{}], sessions: [{ id: "s" }] });
   });

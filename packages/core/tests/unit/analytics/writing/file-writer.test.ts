@@ -177,7 +177,7 @@ describe("when the file is not the one it was, FileWriter writes the batch into 
     ]);
     expect(toolsIn(aside)).toContain("before");
     expect(store.warnings).toEqual([
-      `Expected to write to ${store.file}, but the file was moved, removed or replaced. Recording goes on in the file of that name; the other one has all that was written to it.`,
+      `Expected to write to ${store.file}, but the file was moved, removed or replaced. Recording continues in the file that now has this name; the old file is complete.`,
     ]);
   });
 
@@ -280,7 +280,7 @@ describe("a damaged file is moved aside whole, and a new one begun:", () => {
     expect(aside.length).toBeGreaterThan(0);
     expect(store.warnings).toEqual([
       expect.stringMatching(
-        /^Expected a sound database, but .* is damaged \(.*\)\. It is now .*; a new one is begun\.$/,
+        /^Expected a sound database, but .* is damaged \(.*\)\. It was moved to .*; recording continues in a new file\.$/,
       ),
     ]);
   });

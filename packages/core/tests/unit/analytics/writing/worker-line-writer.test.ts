@@ -123,7 +123,7 @@ describe("WorkerLineWriter", () => {
     await store.writer.write([line("two")]);
     expect(toolsIn(store.file)).toEqual(["one", "two"]);
     expect(store.warnings).toEqual([
-      expect.stringContaining("Batches are written in the tool's thread."),
+      expect.stringContaining("Batches are written in the calling thread instead."),
     ]);
     expect(store.writer.cost?.commitMs).toBeGreaterThan(0);
   });
@@ -147,7 +147,7 @@ describe("WorkerLineWriter", () => {
     await store.writer.write(["a\n"]);
     await store.writer.write(["b\n"]);
     const failure = await store.writer.write(["c\n"]).catch(String);
-    expect(failure).toContain("The writing thread died: ");
+    expect(failure).toContain("The writer thread died: ");
     expect(failure).toContain("out of batches");
     await store.writer.write(["c\n"]);
     expect(store.warnings).toEqual([]);
