@@ -1,5 +1,5 @@
 /**
- * The public names of `@toolmeter/core`. Adding a line here makes API: name it in the README.
+ * The public names of `@toolmeter/core`. Every name added here becomes public API: document it in the README.
  */
 export { createAnalyticsDb } from "./database/database.ts";
 export { AnalyticsError, ANALYTICS_ERROR_CODES, errorMessage } from "./errors.ts";
