@@ -128,7 +128,7 @@ describe("toAnalyticsError()", () => {
     expect(error).toBeInstanceOf(AnalyticsError);
     expect(error).toMatchObject({ name: "AnalyticsError", code, path: PATH });
     expect(error.cause).toBe(cause);
-    expect(error.message).toMatch(/^Expected .+, but .+\.$/);
+    expect(error.message).toMatch(/^Expected .+, (?:but|got) .+\.$/);
     expect(error.message).toContain(wayOut);
     expect(error.message).toEndWith(`(${PATH}: ${errorMessage(cause)}).`);
   });
