@@ -205,7 +205,7 @@ describe("an import that ends early", () => {
       await Bun.write(lines, calls(20_000, { error_message: "x".repeat(50) }));
       const { code, err } = await toolmeter(["import", lines, "--db", small]);
       expect(code).toBe(1);
-      expect(err).toContain("error: Expected room to write");
+      expect(err).toContain("error: Expected free space");
       expect(err).not.toContain("could not be read");
       const { stored, known } = told(err);
       expect({ stored, known }).toEqual({ stored: countIn(small), known: 0 });

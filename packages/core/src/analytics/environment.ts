@@ -1,14 +1,14 @@
 import { homedir } from "node:os";
 import { join, sep } from "node:path";
 
-/** Whether recording is switched off: `TOOLMETER_DISABLED` is set to anything but `0` or `false`. */
+/** Whether recording is disabled: `TOOLMETER_DISABLED` is set to a value other than `0` or `false`. */
 export function isDisabled(): boolean {
   return !["", "0", "false"].includes(process.env["TOOLMETER_DISABLED"] ?? "");
 }
 
 /**
- * The database that is meant: the given path, else `TOOLMETER_DB`, else `toolmeter/analytics.db` in the platform's
- * directory for a user's data. A leading `~` is the user's home: no shell expands it in a client's configuration.
+ * Returns the path of the database: `given`, otherwise `TOOLMETER_DB`, otherwise `toolmeter/analytics.db` in the
+ * platform's directory for user data. Expands a leading `~`, because no shell does so in a client's configuration.
  */
 export function databasePath(given?: string, platform: NodeJS.Platform = process.platform): string {
   const file = given || process.env["TOOLMETER_DB"];
@@ -17,7 +17,7 @@ export function databasePath(given?: string, platform: NodeJS.Platform = process
   return isOfHome ? homedir() + file.slice(1) : file;
 }
 
-/** https://specifications.freedesktop.org/basedir-spec/latest on Unix, the native place elsewhere. */
+/** Follows https://specifications.freedesktop.org/basedir-spec/latest on Unix, and the platform's convention elsewhere. */
 function dataDirectory(platform: NodeJS.Platform): string {
   const home = homedir();
   switch (platform) {

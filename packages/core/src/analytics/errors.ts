@@ -2,7 +2,7 @@ import { SQLiteError } from "bun:sqlite";
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** What can go wrong with the analytics database. Each code is a different way out for the user. */
+/** The failures of the analytics database. Each code has a different remedy. */
 export const ANALYTICS_ERROR_CODES = [
   /** There is no file to read. */
   "not_found",
@@ -20,17 +20,17 @@ export const ANALYTICS_ERROR_CODES = [
   "newer_schema",
   /** The file is damaged. */
   "corrupt",
-  /** Another process held the lock for longer than the wait allowed. */
+  /** Another process held the lock longer than the allowed wait. */
   "locked",
-  /** The file was moved, removed or replaced while it was written to. */
+  /** The file was moved, removed, replaced or overwritten while it was written to. */
   "replaced",
-  /** A table of ours is missing. */
+  /** One of Toolmeter's tables is missing. */
   "missing_table",
   /** The disk, or the size limit of the database, is full. */
   "full",
   /** The database was closed before the records were written. */
   "closed",
-  /** A session was ended that nobody started and no call named. */
+  /** The session to end was never started, and no call named it. */
   "unknown_session",
   /** Anything else; see `cause`. */
   "failed",
@@ -38,7 +38,7 @@ export const ANALYTICS_ERROR_CODES = [
 
 export type AnalyticsErrorCode = (typeof ANALYTICS_ERROR_CODES)[number];
 
-/** A failure of the analytics database: what was expected, what was found, and the way out. */
+/** A failure of the analytics database. The message states what was expected, what was found and how to solve it. */
 export class AnalyticsError extends Error {
   override readonly name = "AnalyticsError";
   readonly code: AnalyticsErrorCode;
@@ -52,7 +52,7 @@ export class AnalyticsError extends Error {
   }
 }
 
-/** The code of an `AnalyticsError`, or `undefined` of anything else. Even to look at an error may throw. */
+/** Returns the code of an `AnalyticsError`; `undefined` for any other value. Never throws, even if reading the value does. */
 export function analyticsErrorCode(error: unknown): AnalyticsErrorCode | undefined {
   try {
     return error instanceof AnalyticsError ? error.code : undefined;
@@ -61,11 +61,11 @@ export function analyticsErrorCode(error: unknown): AnalyticsErrorCode | undefin
   }
 }
 
-/** SQLite's primary result codes (https://sqlite.org/rescode.html) that have a way out of their own. */
+/** SQLite's primary result codes (https://sqlite.org/rescode.html) that have a specific remedy. */
 const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
   5: [
     "locked",
-    "Expected to get the write lock, but another process holds it. Wait for it, or end it",
+    "Expected to get the write lock, but another process holds it. Wait until it is released, or end that process",
   ],
   6: [
     "locked",
@@ -77,11 +77,11 @@ const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
   ],
   11: [
     "corrupt",
-    "Expected a sound database, but its content is damaged. Move the file and its -wal and -shm away together; a new one is then begun",
+    "Expected a sound database, but its content is damaged. Move the file away together with its -wal and -shm files; a new one is then created",
   ],
   13: [
     "full",
-    "Expected room to write, but the disk or the database's size limit is full. Free some space: recording then goes on by itself, and `toolmeter prune`, which needs a little room too, can make the file smaller",
+    "Expected free space, but the disk or the database's size limit is full. Free some space: recording then continues automatically. `toolmeter prune` can shrink the file, but needs a little space itself",
   ],
   14: [
     "cannot_open",
@@ -89,26 +89,26 @@ const EXPLANATIONS: Record<number, readonly [AnalyticsErrorCode, string]> = {
   ],
   15: [
     "locked",
-    "Expected to begin write-ahead logging, but other processes begin it at the same time. Try again",
+    "Expected to switch to write-ahead logging, but other processes are switching at the same time. Try again",
   ],
   26: [
     "not_a_database",
-    "Expected an SQLite database, but the file holds something else. Choose another path, or move the file away",
+    "Expected an SQLite database, got another kind of file. Choose another path, or move the file away",
   ],
 };
 
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
-/** The index of the write-ahead log could not grow. SQLite extends it by 32 KiB, even to read. */
+/** The index of the write-ahead log could not grow. SQLite extends it by 32 KiB, even for reading. */
 const SQLITE_IOERR_SHMSIZE = 4_874;
 
-/** Less room than this, in bytes, is none for SQLite: it extends the index of its log by so much. */
+/** Less free space than this, in bytes, counts as none: SQLite extends the index of its log by this amount. */
 const MIN_ROOM = 32_768;
 
 /**
- * Whether it is room that is missing. SQLite reports SQLITE_FULL only where it extends the database or its log;
- * elsewhere a full disk is an I/O error or a file that cannot be opened, and the file system has to be asked.
+ * Whether the cause is missing space. SQLite reports SQLITE_FULL only when it extends the database or its log. Elsewhere, a
+ * full disk appears as an I/O error or a file that cannot be opened, so this checks the file system.
  */
 function lacksRoom(error: unknown, path: string): boolean {
   if (!(error instanceof SQLiteError)) {
@@ -123,19 +123,19 @@ function lacksRoom(error: unknown, path: string): boolean {
 function isDiskFull(directory: string): boolean {
   try {
     const { bavail, bsize, files, ffree } = statfsSync(directory);
-    // A file system without a fixed number of files tells 0 of 0.
+    // A file system without a limit on files reports 0 of 0.
     return bavail * bsize < MIN_ROOM || (files > 0 && ffree === 0);
   } catch {
     return false;
   }
 }
 
-/** SQLite's primary result code of an error, or `undefined` if it is none of SQLite's. */
+/** Returns the primary result code of an SQLite error; `undefined` for any other error. */
 export function primaryResultCode(error: unknown): number | undefined {
   return error instanceof SQLiteError ? error.errno & 0xff : undefined;
 }
 
-/** Whether another connection holds the lock that was needed (`SQLITE_BUSY` and its kin): trying again helps. */
+/** Whether another connection holds a required lock (`SQLITE_BUSY` and related codes), so that retrying helps. */
 export function isBusy(error: unknown): boolean {
   if (analyticsErrorCode(error) === "locked") return true;
   const code = primaryResultCode(error);
@@ -143,13 +143,13 @@ export function isBusy(error: unknown): boolean {
   return code === 5 || code === 6 || code === 15;
 }
 
-/** Whether the file's content is damaged (`SQLITE_CORRUPT`), or of another kind altogether (`SQLITE_NOTADB`). */
+/** Whether the file is damaged (`SQLITE_CORRUPT`) or, for `"any"`, not a database at all (`SQLITE_NOTADB`). */
 export function isDamage(error: unknown, kind: "corrupt" | "any" = "any"): boolean {
   const code = primaryResultCode(error);
   return code === 11 || (code === 26 && kind === "any");
 }
 
-/** Any error as an `AnalyticsError`, its original kept as `cause`. */
+/** Converts any error to an `AnalyticsError` and keeps the original as `cause`. */
 export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
   if (error instanceof AnalyticsError) return error;
   const text = errorMessage(error);
@@ -158,7 +158,7 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
     return new AnalyticsError("closed", path, `${hint} (${path}).`, { cause: error });
   }
   if (text.startsWith("no such table")) {
-    const hint = `Expected Toolmeter's tables, but one is gone (${text}). Restore it, or move the file away; a new one is then begun`;
+    const hint = `Expected Toolmeter's tables, but one is missing (${text}). Restore it, or move the file away; a new one is then created`;
     return new AnalyticsError("missing_table", path, `${hint} (${path}).`, { cause: error });
   }
   const resultCode = lacksRoom(error, path) ? SQLITE_FULL : primaryResultCode(error);
@@ -167,10 +167,10 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
   return new AnalyticsError(code, path, `${hint} (${detail}).`, { cause: error });
 }
 
-/** Longest message of an error, in characters: one that quotes its input may be of any size. */
+/** Longest message of an error, in characters, because a message that quotes its input can have any size. */
 const MAX_MESSAGE_LENGTH = 8_192;
 
-/** The message of anything that can be thrown, cut at 8,192 characters; never throws itself. */
+/** Returns the message of any thrown value, cut at 8,192 characters. Never throws. */
 export function errorMessage(error: unknown): string {
   try {
     const message: unknown = error instanceof Error ? error.message : error;
@@ -179,6 +179,6 @@ export function errorMessage(error: unknown): string {
     if (typeof message === "bigint") return "a bigint";
     return String(message).slice(0, MAX_MESSAGE_LENGTH);
   } catch {
-    return "an error that cannot be shown as text";
+    return "an error that cannot be converted to text";
   }
 }

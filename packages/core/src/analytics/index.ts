@@ -1,5 +1,5 @@
 /**
- * The public names of `@toolmeter/core`. Adding a line here makes API: document it in `docs`.
+ * The public names of `@toolmeter/core`. Each line here is API: document it in `docs`.
  */
 export { createAnalyticsDb } from "./database/database.ts";
 export { AnalyticsError, ANALYTICS_ERROR_CODES, errorMessage } from "./errors.ts";

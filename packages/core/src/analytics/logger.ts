@@ -1,4 +1,4 @@
-/** Where the service reports. `console`, pino and most loggers are one as they are. */
+/** Receives the service's messages. `console`, pino and most other loggers have this interface. */
 export interface Logger {
   debug(message: string): unknown;
   info(message: string): unknown;
@@ -6,7 +6,7 @@ export interface Logger {
   error(message: string): unknown;
 }
 
-/** Warnings and errors on stderr; the rest nowhere. In a stdio server stdout belongs to the protocol. */
+/** Logs warnings and errors to stderr and ignores the rest. In a stdio server, stdout belongs to the protocol. */
 export const stderrLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -22,8 +22,8 @@ const stderrConsole: Logger = {
 };
 
 /**
- * The same logger, but it never throws, and a promise that it returns never rejects unhandled. Of `console`,
- * all goes to stderr: its `debug` and `info` would write into the protocol.
+ * Wraps a logger so that it never throws and its promises never cause an unhandled rejection. For `console`, sends all
+ * levels to stderr, because its `debug` and `info` would write into the protocol on stdout.
  */
 export function containLogger(given: Logger): Logger {
   const logger = given === console ? stderrConsole : given;
@@ -32,7 +32,7 @@ export function containLogger(given: Logger): Logger {
       const returned = logger[level](message);
       if (returned instanceof Promise) returned.catch(() => undefined);
     } catch {
-      // There is nowhere left to report to.
+      // There is no other place to report to.
     }
   };
   return {

@@ -1,9 +1,9 @@
 /**
  * Tables, indexes, views and row types of the analytics database.
  *
- * The column names are the public interface of the file: full words, snake_case, units in the name.
- * Times are milliseconds since 1970-01-01 UTC by the wall clock; durations are the caller's monotonic
- * clock in fractional milliseconds. Indexes were chosen by `bench/indexes.ts`.
+ * The column names are the public interface of the file: full words, snake_case, units in the name. Times are wall-clock
+ * milliseconds since 1970-01-01 UTC; durations are fractional milliseconds of the caller's monotonic clock. The indexes
+ * were chosen with `bench/indexes.ts`.
  */
 import { sql } from "drizzle-orm";
 import {
@@ -24,7 +24,7 @@ import {
 
 const failed = sql.raw(`status in (${FAILED_STATUSES.map((status) => `'${status}'`).join(", ")})`);
 
-/** Who talked to whom, over what: the same columns on a session and on a call. */
+/** Client, server, protocol and transport: the same columns for sessions and calls. */
 const parties = () => ({
   clientName: text("client_name"),
   clientVersion: text("client_version"),
@@ -34,7 +34,7 @@ const parties = () => ({
   transport: text("transport"),
 });
 
-/** A connection or conversation that groups tool calls. Its counts are derived: see `sessionSummaries`. */
+/** A connection or conversation that groups tool calls. `sessionSummaries` derives its counts. */
 export const sessions = sqliteTable(
   "sessions",
   {
@@ -43,7 +43,7 @@ export const sessions = sqliteTable(
     startedAt: integer("started_at_ms").notNull(),
     endedAt: integer("ended_at_ms"),
     endReason: text("end_reason"),
-    /** The `TelemetryService` that opened it last, so that its shutdown ends what is its own. */
+    /** The `TelemetryService` that opened the session last; its shutdown ends only its own sessions. */
     recorderId: text("recorder_id").notNull(),
     ...parties(),
     attributes: text("attributes", { mode: "json" }).$type<Record<string, unknown>>(),
@@ -56,13 +56,13 @@ export const sessions = sqliteTable(
   ],
 );
 
-/** One call of one tool, as its client saw it end. */
+/** One tool call, with the outcome that its client saw. */
 export const toolCalls = sqliteTable(
   "tool_calls",
   {
-    /** The order in which this file took the calls in: a stable cursor for tailing and export. */
+    /** The order in which calls were written to this file: a stable cursor for tailing and export. */
     sequence: integer("sequence").primaryKey({ autoIncrement: true }),
-    /** UUID version 7 of the moment of recording (RFC 9562 §5.7): unique everywhere, so files merge. */
+    /** UUID version 7 with the time of recording (RFC 9562 §5.7): globally unique, so that files can be merged. */
     id: text("id").notNull().unique(),
     toolName: text("tool_name").notNull(),
     sessionId: text("session_id").references(() => sessions.id),
@@ -70,7 +70,7 @@ export const toolCalls = sqliteTable(
     durationMs: real("duration_ms").notNull(),
     status: text("status", { enum: TOOL_CALL_STATUSES }).notNull(),
     errorType: text("error_type"),
-    /** The JSON-RPC error code, where there was one. */
+    /** The JSON-RPC error code, if any. */
     errorCode: integer("error_code"),
     errorMessage: text("error_message"),
     inputBytes: integer("input_bytes"),
@@ -79,20 +79,20 @@ export const toolCalls = sqliteTable(
     outputTokens: integer("output_tokens"),
     /** How the tokens were counted or estimated, such as `characters/4`. */
     tokenMethod: text("token_method"),
-    /** How many blocks of each type the result has. */
+    /** Number of content blocks per type in the result. */
     outputContentTypes: text("output_content_types", { mode: "json" }).$type<
       Partial<Record<ContentType, number>>
     >(),
     cacheHit: integer("cache_hit", { mode: "boolean" }),
-    /** Equal for equal arguments, within what one process recorded. */
+    /** Equal for equal arguments, among the calls that one process recorded. */
     argumentHash: text("argument_hash"),
-    /** Equal for arguments of the same keys and types. */
+    /** Equal for arguments with the same keys and types. */
     argumentShapeHash: text("argument_shape_hash"),
-    /** The tool's definition as it was listed last before the call: `tool_definitions.hash`. */
+    /** The definition of the tool that was listed last before the call: `tool_definitions.hash`. */
     definitionHash: text("definition_hash"),
-    /** The `id` of the call whose question this one answers (status `input_required`). */
+    /** The `id` of the call with status `input_required` whose request this call answers. */
     continuedFrom: text("continued_from"),
-    /** The JSON-RPC request id as text; ids restart with each connection. */
+    /** The JSON-RPC request id as text; unique only within a connection. */
     requestId: text("request_id"),
     /** W3C Trace Context trace id and the caller's span id. */
     traceId: text("trace_id"),
@@ -103,8 +103,8 @@ export const toolCalls = sqliteTable(
     attributes: text("attributes", { mode: "json" }).$type<Record<string, unknown>>(),
   },
   (table) => [
-    // Time first: it grows at one end. Tool first would read all of time faster, and write 3 × as slowly.
-    // All that the default report asks for: it reads the index alone.
+    // Time first, because it only grows at one end. Tool first would read faster over all time, but write 3 × slower.
+    // Contains every column of the default report, which therefore reads only the index.
     index("tool_calls_by_time").on(
       table.startedAt,
       table.toolName,
@@ -116,22 +116,22 @@ export const toolCalls = sqliteTable(
   ],
 );
 
-/** What a tool says of itself to its clients; each distinct one once. */
+/** The tool definitions that clients receive, each distinct one stored once. */
 export const toolDefinitions = sqliteTable("tool_definitions", {
-  /** Of its name, description and schemas: an edit of one makes another definition. */
+  /** Hash of name, description and schemas; any edit results in another definition. */
   hash: text("hash").primaryKey(),
   toolName: text("tool_name").notNull(),
   definition: text("definition", { mode: "json" }).notNull(),
-  /** Of the definition as JSON in UTF-8. */
+  /** Size of the definition as JSON in UTF-8. */
   bytes: integer("bytes").notNull(),
-  /** What it takes of a model's context, while it is listed. */
+  /** Tokens that the definition takes in a model's context while it is listed. */
   tokens: integer("tokens").notNull(),
   tokenMethod: text("token_method").notNull(),
   firstSeenAt: integer("first_seen_at_ms").notNull(),
   lastSeenAt: integer("last_seen_at_ms").notNull(),
 });
 
-/** Which definitions a session's client was given. */
+/** The definitions that a session's client received. */
 export const sessionDefinitions = sqliteTable(
   "session_definitions",
   {
@@ -147,8 +147,8 @@ export const sessionDefinitions = sqliteTable(
 );
 
 /**
- * What recording cost and lost, by recorder and hour: so that others see it afterwards. Counts are of that
- * hour; `hour_started_at_ms` is a whole hour UTC.
+ * The costs and losses of recording per recorder and hour, for later analysis. Counts cover that hour;
+ * `hour_started_at_ms` is a full hour in UTC.
  */
 export const recorderHealth = sqliteTable(
   "recorder_health",
@@ -165,11 +165,11 @@ export const recorderHealth = sqliteTable(
     droppedShutDown: integer("dropped_shut_down").notNull(),
     failedFlushes: integer("failed_flushes").notNull(),
     retries: integer("retries").notNull(),
-    /** Records that were in memory alone while they waited. */
+    /** Records that were only in memory while they waited. */
     unjournaled: integer("unjournaled").notNull(),
-    /** Records taken in from the journals of dead processes. */
+    /** Records imported from the journals of dead processes. */
     recovered: integer("recovered").notNull(),
-    /** Time spent in `recordToolCall`: what the watched tool paid. */
+    /** Time spent in `recordToolCall` and `end()`, which is the cost for the observed tool. */
     recordingMs: real("recording_ms").notNull(),
     queuePeak: integer("queue_peak").notNull(),
     commitP50Ms: real("commit_p50_ms"),
@@ -184,7 +184,7 @@ export const recorderHealth = sqliteTable(
   (table) => [primaryKey({ columns: [table.recorderId, table.hourStartedAt] })],
 );
 
-/** `v_tool_daily`: one row for each UTC day and tool. */
+/** `v_tool_daily`: one row per UTC day and tool. */
 export const toolDaily = sqliteView("v_tool_daily", {
   day: text("day").notNull(),
   toolName: text("tool_name").notNull(),
@@ -204,7 +204,7 @@ export const toolDaily = sqliteView("v_tool_daily", {
   from tool_calls
   group by day, tool_name`);
 
-/** `v_sessions`: each session with the counts of its calls. `duration_ms` is null while it is open. */
+/** `v_sessions`: each session with the counts of its calls. `duration_ms` is null while the session is open. */
 export const sessionSummaries = sqliteView("v_sessions", {
   id: text("id").notNull(),
   kind: text("kind", { enum: SESSION_KINDS }),
@@ -230,8 +230,8 @@ export const sessionSummaries = sqliteView("v_sessions", {
   from sessions`);
 
 /**
- * `v_errors`: the calls that failed, with an ISO 8601 time for readers. A call that does not name its
- * client or server takes the session's.
+ * `v_errors`: the failed calls, with an ISO 8601 time for readers. A missing client or server name is taken from the
+ * session.
  */
 export const failedCalls = sqliteView("v_errors", {
   sequence: integer("sequence").notNull(),

@@ -25,12 +25,12 @@ import type { FlushResult } from "./writing/batcher.ts";
 const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
 
 /**
- * Records tool calls and sessions into the analytics database, in batches, without ever hurting its host.
+ * Records tool calls and sessions into the analytics database, in batches, without disturbing its host.
  *
- * Nothing here throws, rejects, writes to stdout, or keeps the process alive. `recordToolCall`,
- * `startSession` and `endSession` return at once, the record safe from SIGKILL in a journal; a batch is
- * written, by a worker, when 50 records wait, after 5 s, on `flush()`, on `shutdown()` and when the process
- * ends. A database that was handed over stays open: its creator closes it, after `shutdown()`.
+ * Methods never throw, reject, write to stdout, or keep the process alive. `recordToolCall`, `startSession` and
+ * `endSession` return at once, with the record in a journal where it is safe from SIGKILL. A worker writes batches when 50
+ * records wait, after 5 s, on `flush()`, on `shutdown()` and when the process ends. A database that was passed in stays
+ * open: close it after `shutdown()`.
  */
 export class TelemetryService implements AsyncDisposable {
   readonly #config: ResolvedConfig;
@@ -41,15 +41,15 @@ export class TelemetryService implements AsyncDisposable {
   readonly #pipeline: Pipeline;
   readonly #calls: CallsInFlight;
   readonly #forgetExit: () => void;
-  /** Whether any record named a session: else there is none to end. */
+  /** Whether any record named a session, so that sessions must be ended at shutdown. */
   #hasSessions = false;
 
   /**
-   * @param database An open database, or the path of a file. Default: `TOOLMETER_DB`, else `analytics.db` in the
-   * user's data directory. The constructor does not open the file: the writing thread opens, creates and migrates it,
-   * and imports what killed processes left. While that fails (a lock, a directory that is not mounted yet, missing
-   * permissions), records are accepted and wait: in the journal, or in memory where no journal can be made.
-   * @throws AnalyticsError if a path names a directory, another program's file, or one that a newer Toolmeter wrote.
+   * @param database An open database, or the path of a file. Default: `TOOLMETER_DB`, otherwise `analytics.db` in the
+   * user's data directory. The constructor does not open the file: the writer thread opens, creates and migrates it, and
+   * imports the journals of killed processes. While that fails (a lock, a directory that is not mounted yet, missing
+   * permissions), accepted records wait in the journal, or in memory if no journal can be created.
+   * @throws AnalyticsError if the path names a directory, another program's file, or a file of a newer Toolmeter.
    */
   constructor(database?: AnalyticsDb | string, config: TelemetryConfig = {}) {
     this.#config = resolveConfig(config);
@@ -70,8 +70,8 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * Opens a session, or adds details to one. On a session that is open the first start stands; one that
-   * had ended is open again. Calls may also name a session that was never started.
+   * Opens a session, adds missing details to an open one, or reopens an ended one. The details of the first start win.
+   * Calls may also name a session that was never started.
    */
   startSession(sessionId: string, details: SessionDetails = {}): void {
     this.#record("the start of a session", () => {
@@ -84,7 +84,7 @@ export class TelemetryService implements AsyncDisposable {
     });
   }
 
-  /** Records one finished tool call. Returns at once: no database is waited for on the caller's stack. */
+  /** Records one finished tool call. Returns at once, without waiting for the database. */
   recordToolCall(metadata: ToolCallMetadata): void {
     if (!this.#config.enabled) return;
     const startedAt = Bun.nanoseconds();
@@ -98,16 +98,16 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the
-   * process died or the service was shut down, is recorded as `abandoned`, with its start.
-   * @param metadata What names the call; it is safe from SIGKILL when this returns. Or a function that says it:
-   * it is asked 5 ms later, and the call is safe from then on.
+   * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the process died or
+   * the service was shut down, is recorded as `abandoned`, with its start.
+   * @param metadata The metadata, which is safe from SIGKILL when this method returns; or a function that returns it,
+   * which is called 5 ms later, and makes the call safe only then.
    */
   startToolCall(metadata: ToolCallStart | (() => ToolCallStart)): ToolCallHandle {
     return this.#calls.start(metadata);
   }
 
-  /** Ends a session; its first end stands. An unknown session is logged and counted. */
+  /** Ends a session. Only the first end counts. An unknown session is logged and counted. */
   endSession(sessionId: string, reason: string | null = null): void {
     this.#record("the end of a session", () => {
       const id = sessionIdSchema.parse(sessionId);
@@ -118,8 +118,8 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * Records that a tool's definition was seen. The first time it is stored, later times move its
-   * `last_seen_at_ms`; `startSession` links it with a session by its hash.
+   * Records that a tool definition was seen. The first call stores it; later calls update its `last_seen_at_ms`.
+   * `startSession` links it with a session by its hash.
    */
   recordToolDefinition(definition: ToolDefinition): void {
     this.#record("a tool's definition", () => {
@@ -129,8 +129,8 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * Writes everything accepted before the call. Resolves when it is committed (`written`) or when a
-   * write failed (`failed`; it stays in memory and is tried again). Never rejects.
+   * Writes everything accepted before the call. Resolves when it is committed (`written`) or when a write failed
+   * (`failed`; the records stay in memory and are retried). Never rejects.
    */
   flush(): Promise<FlushResult> {
     if (!this.#config.enabled) return Promise.resolve(NOTHING_TO_FLUSH);
@@ -139,9 +139,9 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * Writes everything, ends the sessions this service opened, and stops, within `shutdownTimeoutMs`.
-   * Says what could not be written in that time; it stays in the journal, for whoever opens the database
-   * next. All calls share one promise; it never rejects. Later records are counted as `shut_down`.
+   * Writes everything, ends the sessions that this service opened, and stops, within `shutdownTimeoutMs`. The result
+   * contains the number of records that could not be written in time; they stay in the journal for the next process that
+   * opens the database. All calls share one promise, which never rejects. Later records are counted as `shut_down`.
    */
   shutdown(): Promise<FlushResult> {
     return (this.#shutdown ??= this.#shutDown());
@@ -152,7 +152,7 @@ export class TelemetryService implements AsyncDisposable {
   async #shutDown(): Promise<FlushResult> {
     if (!this.#config.enabled) return NOTHING_TO_FLUSH;
     const result = await this.#pipeline.close(this.#config.shutdownTimeoutMs, this.#lastLines());
-    // Last: a process may end while it waits for this.
+    // Removed last, because the process may end while it waits for the shutdown.
     this.#forgetExit();
     const { dropped, leftInJournal } = this.#pipeline.stats;
     this.#reporter.ended(dropped.shutdown_timeout, leftInJournal);
@@ -163,25 +163,25 @@ export class TelemetryService implements AsyncDisposable {
     return this.shutdown().then(() => undefined);
   }
 
-  /** The absolute path of the file that records go to, or `":memory:"`. */
+  /** The absolute path of the database file, or `":memory:"`. */
   get path(): string {
     return this.#path;
   }
 
-  /** Whether anything is recorded: neither `enabled: false` nor `TOOLMETER_DISABLED` says otherwise. */
+  /** Whether recording is enabled: false after `enabled: false` or `TOOLMETER_DISABLED`. */
   get isEnabled(): boolean {
     return this.#config.enabled;
   }
 
   /**
-   * A snapshot of what was accepted, written and dropped, and of what it cost. To read it changes nothing: a call whose
-   * details are said later is counted when they are, after 5 ms or at `flush()`.
+   * A snapshot of the counters and costs. Reading it changes nothing: a call with deferred metadata is counted when that
+   * is collected, after 5 ms or at `flush()`.
    */
   get stats(): TelemetryStats {
     return { ...this.#pipeline.stats, inFlight: this.#calls.size };
   }
 
-  /** Accepts a line; what cannot be encoded is counted as invalid. */
+  /** Accepts an encoded record, or counts it as invalid if it cannot be encoded. */
   #record(what: string, encoded: () => string): void {
     if (!this.#config.enabled) return;
     try {
@@ -191,7 +191,7 @@ export class TelemetryService implements AsyncDisposable {
     }
   }
 
-  /** The calls in flight, as abandoned; and the end of the open sessions. */
+  /** Returns the calls in flight as abandoned, and the end of all open sessions. */
   #lastLines(): readonly LastLine[] {
     const lines = [...this.#calls.abandon()];
     if (this.#hasSessions || this.#calls.hasSessions) {
@@ -201,7 +201,7 @@ export class TelemetryService implements AsyncDisposable {
     return lines;
   }
 
-  /** The process ends now: what waits is written in this thread, or stays in the journal, or is lost. */
+  /** Writes the waiting records synchronously while the process ends. On failure they stay in the journal, or are lost. */
   #onExit(): void {
     try {
       this.#pipeline.closeNow(this.#lastLines());

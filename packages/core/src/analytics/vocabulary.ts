@@ -1,30 +1,30 @@
-/** The closed sets of words in the file: one list each for the column, the validation, the queries and the type. */
+/** The enumerated values in the file. Columns, validation, queries and types all use these lists. */
 
-/** How a tool call ended, as its client saw it. */
+/** The outcomes of a tool call, from the client's view. */
 export const TOOL_CALL_STATUSES = [
-  /** The tool answered. */
+  /** The tool returned a result. */
   "success",
-  /** The tool ran and failed: it threw, or its result says `isError`. */
+  /** The tool ran and failed: it threw, or its result has `isError`. */
   "error",
-  /** The tool never ran: unknown or disabled, or its arguments or the request were refused. */
+  /** The tool never ran: it is unknown or disabled, or the arguments or the request were invalid. */
   "rejected",
-  /** The client withdrew the call. */
+  /** The client cancelled the call. */
   "cancelled",
-  /** Somebody's time limit passed first. */
+  /** A time limit of client, server or tool expired. */
   "timeout",
-  /** The answer asks for input; the call goes on as another request (MCP 2026-07-28). */
+  /** The result requests input; the call continues with another request (MCP 2026-07-28). */
   "input_required",
-  /** The answer is a handle to a task that goes on. */
+  /** The result is a handle to a running task. */
   "task",
-  /** The process died while the call ran. */
+  /** The process died, or recording stopped, while the call was running. */
   "abandoned",
 ] as const;
 
 export type ToolCallStatus = (typeof TOOL_CALL_STATUSES)[number];
 
 /**
- * The statuses that reports count as failures. A cancelled call is the client's wish, and
- * `input_required` and `task` are steps of a call that goes on, so neither counts.
+ * The statuses that reports count as failures. `cancelled` is the client's decision, and `input_required` and `task` are
+ * steps of a call that continues, so they do not count.
  */
 export const FAILED_STATUSES = [
   "error",
@@ -33,12 +33,12 @@ export const FAILED_STATUSES = [
   "abandoned",
 ] as const satisfies readonly ToolCallStatus[];
 
-/** What a session is: a conversation that the protocol names, or no more than a connection (one stdio process). */
+/** The kinds of sessions: one with an id in the protocol, or only a connection (such as one stdio process). */
 export const SESSION_KINDS = ["session", "connection"] as const;
 
 export type SessionKind = (typeof SESSION_KINDS)[number];
 
-/** The kinds of content in a tool's result (MCP 2025-11-25); what has none of these names is `other`. */
+/** The content types of a tool's result (MCP 2025-11-25); all others are `other`. */
 export const CONTENT_TYPES = [
   "text",
   "image",
@@ -50,19 +50,19 @@ export const CONTENT_TYPES = [
 
 export type ContentType = (typeof CONTENT_TYPES)[number];
 
-/** Why a record is not in the database and never will be. */
+/** The reasons why a record was dropped for good. */
 export const DROP_REASONS = [
   /** Its metadata did not pass validation. */
   "invalid",
   /** The queue was full. */
   "queue_full",
-  /** The database refused it for what it holds. */
+  /** The database refused its content. */
   "unwritable",
-  /** It ended a session that nobody started. */
+  /** It ended an unknown session. */
   "unknown_session",
   /** It came after `shutdown()`. */
   "shut_down",
-  /** It could not be written before `shutdown()` ran out of time or the process ended, nor journalled. */
+  /** It could be neither written nor journalled before `shutdown()` timed out or the process ended. */
   "shutdown_timeout",
 ] as const;
 

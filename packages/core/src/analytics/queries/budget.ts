@@ -2,12 +2,12 @@ import type { CallFilter } from "./filter.ts";
 import type { QuerySource } from "./source.ts";
 import { type ToolUsage, usage } from "./usage.ts";
 
-/** What a budget limits. Percentiles are in milliseconds, rates from 0 to 1. */
+/** The measures that a budget can limit. Percentiles are in milliseconds, rates from 0 to 1. */
 export type Measure = "p50" | "p95" | "p99" | "error rate" | "rejection rate";
 
 export interface Budget {
   readonly measure: Measure;
-  /** The largest value that is within the budget. */
+  /** The largest value within the budget. */
   readonly limit: number;
 }
 
@@ -19,14 +19,14 @@ export interface BudgetExcess extends Budget {
 }
 
 export interface BudgetOptions {
-  /** Tools with fewer calls are left out. Minimum: 1. @default 1 */
+  /** Skips tools with fewer calls. Minimum: 1. @default 1 */
   readonly minCalls?: number | undefined;
-  /** Whether all calls together are compared, as the tool `(all)`, instead of each tool. @default false */
+  /** Whether to check all calls together, as the tool `(all)`, instead of each tool. @default false */
   readonly isOverall?: boolean | undefined;
 }
 
 export interface BudgetCheck {
-  /** How many tools were compared. */
+  /** Number of checked tools. */
   readonly checked: number;
   readonly excesses: readonly BudgetExcess[];
 }
@@ -41,7 +41,7 @@ const VALUES: Record<Measure, (figures: Measured) => number> = {
   "rejection rate": ({ rejectionRate }) => rejectionRate,
 };
 
-/** Compares each tool with the budgets. */
+/** Checks the matching calls of each tool against the budgets. */
 export function checkBudgets(
   source: QuerySource,
   filter: CallFilter,
@@ -81,7 +81,7 @@ function measure(
   return [withRejections({ toolName: "(all)", ...all.totals }, sum)];
 }
 
-/** The rejected calls of each tool, among those that match. */
+/** Counts the rejected calls per tool among the matching calls. */
 function rejectedCalls(source: QuerySource, filter: CallFilter): ReadonlyMap<string, number> {
   const { statuses = [] } = filter;
   if (statuses.length > 0 && !statuses.includes("rejected")) return new Map();

@@ -2,7 +2,7 @@ import type { ToolCallStatus } from "../vocabulary.ts";
 import { CLIENT_NAME, type CallFilter, SERVER_NAME, fromCalls } from "./filter.ts";
 import { type QuerySource, all, stream } from "./source.ts";
 
-/** A call as lists show it. A party that it does not name is its session's. */
+/** A call as shown in lists. A missing client or server name is taken from its session. */
 export interface CallSummary {
   readonly sequence: number;
   readonly id: string;
@@ -28,7 +28,7 @@ const SUMMARY = `call.sequence, call.id, call.started_at_ms as startedAt, call.t
   call.output_tokens as outputTokens, call.session_id as sessionId,
   ${CLIENT_NAME} as clientName, ${SERVER_NAME} as serverName`;
 
-/** What lists of calls can be sorted by; the largest first. */
+/** The sort orders of lists of calls, largest first. */
 export type CallOrder = "startedAt" | "durationMs" | "outputTokens" | "outputBytes" | "inputBytes";
 
 const ORDERS: Record<CallOrder, string> = {
@@ -39,7 +39,7 @@ const ORDERS: Record<CallOrder, string> = {
   inputBytes: "call.input_bytes",
 };
 
-/** The calls at the top of an order: the latest, the slowest, the largest. */
+/** Returns the first calls in an order, such as the latest, the slowest or the largest. */
 export function topCalls(
   source: QuerySource,
   filter: CallFilter,
@@ -47,14 +47,14 @@ export function topCalls(
   limit: number,
 ): CallSummary[] {
   const from = fromCalls(filter);
-  // First which, then what: the whole rows of a range would be sorted else.
+  // Select the rows first, then fetch them; otherwise SQLite sorts whole rows.
   const sql = `select ${SUMMARY} from tool_calls as call left join sessions as session on session.id = call.session_id
     where call.sequence in (select call.sequence ${from.sql} order by ${ORDERS[order]} desc limit ?)
     order by ${ORDERS[order]} desc, call.sequence desc`;
   return all(source, sql, [...from.values, limit]);
 }
 
-/** The calls that came into the file after a sequence number, in that order. */
+/** Returns the calls with a larger sequence number, in that order. */
 export function callsAfter(
   source: QuerySource,
   filter: CallFilter,
@@ -66,14 +66,14 @@ export function callsAfter(
   return all(source, sql, [...from.values, sequence, limit]);
 }
 
-/** The calls of a session in the order of time. */
+/** Returns the calls of a session in the order in which they started. */
 export function sessionCalls(source: QuerySource, sessionId: string, limit: number): CallSummary[] {
   const from = fromCalls({ sessionId }, true);
   const sql = `select ${SUMMARY} ${from.sql} order by call.started_at_ms, call.sequence limit ?`;
   return all(source, sql, [...from.values, limit]);
 }
 
-/** A call whole, under the names of its columns, its parties filled in from its session. JSON columns are texts. */
+/** A whole call, by column name. Missing client and server fields are taken from its session. JSON columns are strings. */
 export interface CallRecord {
   readonly sequence: number;
   readonly id: string;
@@ -155,7 +155,7 @@ const PAYLOADS = [
 /** The columns of a `CallRecord`, in order. */
 export const CALL_RECORD_COLUMNS = [...OWN, ...PARTIES, ...PAYLOADS] as const;
 
-/** All calls that match, whole, one by one, in the order in which the file took them in. */
+/** Yields all matching calls as whole records, in the order of their sequence numbers. */
 export function streamCalls(source: QuerySource, filter: CallFilter): Iterable<CallRecord> {
   const from = fromCalls(filter, true);
   const columns = [
@@ -170,7 +170,7 @@ export function streamCalls(source: QuerySource, filter: CallFilter): Iterable<C
   );
 }
 
-/** How many calls match. */
+/** Counts the matching calls. */
 export function countCalls(source: QuerySource, filter: CallFilter): number {
   const from = fromCalls(filter);
   return (

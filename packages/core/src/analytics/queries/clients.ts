@@ -1,7 +1,7 @@
 import { CLIENT_NAME, type CallFilter, FAILED, SERVER_NAME, fromCalls } from "./filter.ts";
 import { type QuerySource, all } from "./source.ts";
 
-/** What one version of a client did with one server. */
+/** The calls of one version of a client to one server. */
 export interface ClientUsage {
   readonly clientName: string | null;
   readonly clientVersion: string | null;
@@ -17,7 +17,7 @@ export interface ClientUsage {
   readonly lastCallAt: number;
 }
 
-/** Who calls, with which client, which server; most calls first. */
+/** Summarizes the matching calls per client version and server, most calls first. */
 export function clients(source: QuerySource, filter: CallFilter): ClientUsage[] {
   const from = fromCalls(filter, true);
   const sql = `select ${CLIENT_NAME} as clientName, coalesce(call.client_version, session.client_version) as clientVersion,

@@ -2,47 +2,47 @@ import type { ToolCallStatus } from "../vocabulary.ts";
 import { type CallFilter, FAILED, fromCalls } from "./filter.ts";
 import { type QuerySource, stream } from "./source.ts";
 
-/** Calls of a tool that were refused, and what the model did next. */
+/** The rejected calls of a tool, and how often the model retried. */
 export interface Retries {
   readonly toolName: string;
   readonly rejections: number;
-  /** How many were followed by another call of the same tool in the same session. */
+  /** Rejections that were directly followed by another call of the same tool in the same session. */
   readonly retried: number;
-  /** How many of those calls succeeded. */
+  /** Retries that succeeded. */
   readonly recovered: number;
-  /** The reason of most of the rejections. */
+  /** The most frequent error type of the rejections. */
   readonly errorType: string | null;
 }
 
-/** The same call, with the same arguments, again and again. */
+/** Repeated calls of a tool with the same arguments. */
 export interface Loops {
   readonly toolName: string;
-  /** Runs of three or more equal calls in a session, nothing in between. */
+  /** Runs of at least three consecutive equal calls in a session. */
   readonly loops: number;
-  /** The calls in them. */
+  /** Total number of calls in these runs. */
   readonly calls: number;
   readonly longest: number;
-  /** Where the longest was. */
+  /** The session with the longest run. */
   readonly sessionId: string;
 }
 
-/** A tool that failed, and another one that then did it. */
+/** A failed call directly followed by a successful call of another tool. */
 export interface Substitution {
   readonly from: string;
   readonly to: string;
   readonly count: number;
-  /** Of the failures of `from`. */
+  /** `count` as a share of all failures of `from`, from 0 to 1. */
   readonly share: number;
 }
 
-/** Where models do not get on with the tools; each list most frequent first. */
+/** Signs that models struggle with tools; each list has the most frequent first. */
 export interface Confusion {
   readonly retries: readonly Retries[];
   readonly loops: readonly Loops[];
   readonly substitutions: readonly Substitution[];
 }
 
-/** Equal calls in a row that make a loop. */
+/** Number of consecutive equal calls that count as a loop. */
 const LOOP_LENGTH = 3;
 
 interface Row {
@@ -54,7 +54,7 @@ interface Row {
   readonly argumentHash: string | null;
 }
 
-/** Finds confusion by the order and the shape of calls alone: no arguments are stored for it. */
+/** Finds signs of confusion from the order of calls and hashes of their arguments; needs no stored arguments. */
 export function confusion(source: QuerySource, filter: CallFilter): Confusion {
   const from = fromCalls(filter);
   const sql = `select call.session_id as session, call.tool_name as tool, call.status,
@@ -65,7 +65,7 @@ export function confusion(source: QuerySource, filter: CallFilter): Confusion {
   return finder.found();
 }
 
-/** Reads calls in the order of their sessions. */
+/** Collects the signs from calls that are ordered by session and time. */
 class Finder {
   readonly #retries = new Map<string, Retries & { readonly reasons: Map<string, number> }>();
   readonly #loops = new Map<string, Loops>();

@@ -2,30 +2,30 @@ import { type CallFilter, SERVER_NAME, fromCalls, fromSessions } from "./filter.
 import { matchesPatterns } from "./pattern.ts";
 import { type QuerySource, all } from "./source.ts";
 
-/** What a tool's definition costs the contexts it is listed in, against its use. */
+/** The tokens that a tool's definition takes in the contexts of its clients, and how often the tool is used. */
 export interface ContextTax {
   readonly toolName: string;
   readonly serverName: string | null;
-  /** Of its latest definition. */
+  /** Tokens of the latest definition. */
   readonly definitionTokens: number;
-  /** Sessions whose client was given the definition. */
+  /** Sessions whose client received the definition. */
   readonly sessions: number;
   /** Tokens of the definition, summed over those sessions. */
   readonly carriedTokens: number;
   readonly calls: number;
-  /** Sessions in which it was called. */
+  /** Sessions that called the tool. */
   readonly callingSessions: number;
-  /** Tokens carried by sessions that never called it: what deleting the tool would have saved. */
+  /** Tokens carried by sessions that never called the tool: deleting it would have saved them. */
   readonly unusedTokens: number;
-  /** Milliseconds since 1970 UTC; null if it was not called in the time. */
+  /** Milliseconds since 1970 UTC; null without calls in the period. */
   readonly lastCallAt: number | null;
 }
 
-/** The definitions that a session's client was given. */
+/** Joins the definitions that a session's client received. */
 const DEFINITIONS = `join session_definitions as link on link.session_id = session.id
     join tool_definitions as definition on definition.hash = link.definition_hash`;
 
-/** What could be deleted: tools by the tokens that their definitions took without being called. */
+/** Lists tools by the tokens that their definitions take in sessions that never call them, most tokens first. */
 export function contextTax(source: QuerySource, filter: CallFilter): ContextTax[] {
   const { tools, statuses: _statuses, ...ofSession } = filter;
   const sessions = fromSessions(ofSession, DEFINITIONS);

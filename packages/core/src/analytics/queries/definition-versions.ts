@@ -2,7 +2,7 @@ import { type CallFilter, FAILED, fromCalls } from "./filter.ts";
 import { type QuerySource, all, stream } from "./source.ts";
 import { type Figures, Tally } from "./usage.ts";
 
-/** One version of a tool's definition, and how its calls went. */
+/** One version of a tool's definition and the figures of its calls. */
 export interface DefinitionVersion extends Figures {
   readonly hash: string;
   readonly tokens: number;
@@ -10,7 +10,7 @@ export interface DefinitionVersion extends Figures {
   /** Milliseconds since 1970 UTC. */
   readonly firstSeenAt: number;
   readonly lastSeenAt: number;
-  /** Calls that never ran, of all: what an edit of a description changes first. */
+  /** Share of rejected calls, from 0 to 1. It usually reacts first to an edited description. */
   readonly rejectionRate: number;
 }
 
@@ -22,7 +22,7 @@ interface Row {
   readonly tokens: number | null;
 }
 
-/** What an edit of a tool's name, description or schema changed: its versions, the latest first. */
+/** Compares the versions of a tool's name, description and schemas, latest first. */
 export function definitionVersions(
   source: QuerySource,
   toolName: string,

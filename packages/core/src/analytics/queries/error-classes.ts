@@ -2,7 +2,7 @@ import type { ToolCallStatus } from "../vocabulary.ts";
 import { type CallFilter, FAILED, fromCalls } from "./filter.ts";
 import { type QuerySource, all } from "./source.ts";
 
-/** Failures of one tool that are of one kind. */
+/** The failures of one tool with the same status, error type and error code. */
 export interface ErrorClass {
   readonly toolName: string;
   readonly status: ToolCallStatus;
@@ -12,15 +12,15 @@ export interface ErrorClass {
   readonly sessions: number;
   /** Milliseconds since 1970 UTC. */
   readonly lastAt: number;
-  /** Of the last one. */
+  /** Message of the last failure. */
   readonly lastMessage: string | null;
   readonly lastSessionId: string | null;
 }
 
-/** What goes wrong, by tool and kind of error, most frequent first. */
+/** Groups failures by tool, status, error type and error code, most frequent first. */
 export function errorClasses(source: QuerySource, filter: CallFilter): ErrorClass[] {
   const from = fromCalls(filter);
-  // Beside max(), bare columns are those of the row that has it: https://sqlite.org/lang_select.html#bareagg
+  // With max(), bare columns come from the row with the maximum: https://sqlite.org/lang_select.html#bareagg
   const sql = `select call.tool_name as toolName, call.status, call.error_type as errorType,
       call.error_code as errorCode, count(*) as failures, count(distinct call.session_id) as sessions,
       max(call.started_at_ms) as lastAt, call.error_message as lastMessage, call.session_id as lastSessionId

@@ -2,32 +2,32 @@ import { FAILED_STATUSES, type ToolCallStatus } from "../vocabulary.ts";
 import { patternConditions } from "./pattern.ts";
 import type { Binding, Statement } from "./source.ts";
 
-/** Which calls a question is about; without a field, all. */
+/** Selects the calls of a query. Missing fields do not restrict. */
 export interface CallFilter {
-  /** Started then or later, in milliseconds since 1970 UTC. */
+  /** Earliest start of a call, in milliseconds since 1970 UTC. */
   readonly since?: number | undefined;
-  /** Started before. */
+  /** Calls must start before this time, in milliseconds since 1970 UTC. */
   readonly until?: number | undefined;
-  /** Names or patterns (see pattern.ts): one of them matches. */
+  /** Names or patterns (see `pattern.ts`), one of which must match. */
   readonly tools?: readonly string[] | undefined;
-  /** Of the call, or of its session where the call names none; as `tools`. */
+  /** Like `tools`, for the server name of the call, or of its session if the call has none. */
   readonly servers?: readonly string[] | undefined;
-  /** As `servers`. */
+  /** Like `servers`, for the client name. */
   readonly clients?: readonly string[] | undefined;
   readonly sessionId?: string | undefined;
   readonly statuses?: readonly ToolCallStatus[] | undefined;
 }
 
-/** The statuses that count as failures (`FAILED_STATUSES`), in SQL. */
+/** `FAILED_STATUSES` as an SQL list. */
 export const FAILED = `(${FAILED_STATUSES.map((status) => `'${status}'`).join(", ")})`;
 
-/** The party of a call: its own word, else its session's. */
+/** The client or server name of a call, or of its session if the call has none. */
 export const CLIENT_NAME = "coalesce(call.client_name, session.client_name)";
 export const SERVER_NAME = "coalesce(call.server_name, session.server_name)";
 
 const JOIN = "left join sessions as session on session.id = call.session_id";
 
-/** `from … where …` over the calls, under the name `call`; with `withSession` their sessions too. */
+/** Returns `from … where …` over the matching calls as `call`, joined with their sessions as `session` if `withSession`. */
 export function fromCalls(filter: CallFilter, withSession = false): Statement {
   const conditions = [
     ...timeConditions("call.started_at_ms", filter),
@@ -42,8 +42,8 @@ export function fromCalls(filter: CallFilter, withSession = false): Statement {
 }
 
 /**
- * `from … where …` over the sessions that began in the time and have a call that matches.
- * @param join Joins further tables to `session`; without parameters.
+ * Returns `from … where …` over the sessions that started in the period and have a matching call.
+ * @param join SQL that joins further tables to `session`; without parameters.
  */
 export function fromSessions(filter: CallFilter, join = ""): Statement {
   const { since, until, tools, statuses, sessionId } = filter;
@@ -66,7 +66,7 @@ export function fromSessions(filter: CallFilter, join = ""): Statement {
 }
 
 function toStatement(from: string, conditions: readonly Statement[]): Statement {
-  // Never empty, so that more can follow.
+  // Never empty, so that callers can append `and …`.
   const where = conditions.map(({ sql }) => sql).join(" and ") || "true";
   return { sql: `${from} where ${where}`, values: conditions.flatMap(({ values }) => values) };
 }

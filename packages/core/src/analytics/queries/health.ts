@@ -4,7 +4,7 @@ import { type QuerySource, all, one } from "./source.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What recording cost and lost in a time, over all processes. */
+/** The costs and losses of recording in a period, over all processes. */
 export interface RecordingHealth {
   readonly recorders: number;
   readonly accepted: number;
@@ -14,11 +14,11 @@ export interface RecordingHealth {
   readonly retries: number;
   readonly unjournaled: number;
   readonly recovered: number;
-  /** Time in the recorded tools' threads, in milliseconds: together, and for each record. */
+  /** Time spent in the threads of the recorded tools, in milliseconds: in total and per record. */
   readonly recordingMs: number;
   readonly recordingMsPerRecord: number | null;
   readonly queuePeak: number | null;
-  /** The worst hour's, in milliseconds. */
+  /** The value of the worst hour, in milliseconds. */
   readonly commitP99Ms: number | null;
   readonly commitMaxMs: number | null;
   readonly lockWaitMaxMs: number | null;
@@ -26,10 +26,10 @@ export interface RecordingHealth {
   readonly lastErrorAt: number | null;
 }
 
-/** What the file holds. Times are milliseconds since 1970 UTC. */
+/** The size and content of the file. Times are milliseconds since 1970 UTC. */
 export interface FileHealth {
   readonly bytes: number;
-  /** Free pages within, which new calls fill again. */
+  /** Size of the free pages in the file, which new calls reuse. */
   readonly freeBytes: number;
   readonly calls: number;
   readonly sessions: number;
@@ -40,13 +40,12 @@ export interface FileHealth {
 
 type Sums = Omit<RecordingHealth, "dropped" | "lastError" | "lastErrorAt">;
 
-/** What the recorders say of themselves, of the hours that begin in the time. */
+/** Sums up the hourly counters of all recorders in the period. The hour in which it begins counts as a whole. */
 export function recordingHealth(
   source: QuerySource,
   { since = 0, until = Number.MAX_SAFE_INTEGER }: Pick<CallFilter, "since" | "until">,
 ): RecordingHealth {
   const where = "from recorder_health where hour_started_at_ms >= ? and hour_started_at_ms < ?";
-  // The hour in which the time begins counts whole.
   const values = [Math.floor(since / HOUR_MS) * HOUR_MS, until];
   const sums = one<Sums>(
     source,
@@ -78,7 +77,7 @@ export function recordingHealth(
   };
 }
 
-/** What the file holds, and how large it is. */
+/** Reads the size and content of the file. */
 export function fileHealth(source: QuerySource): FileHealth {
   const pragma = (name: string) => Number(source.$client.query(`pragma ${name}`).values()[0]?.[0]);
   const pageSize = pragma("page_size");

@@ -1,6 +1,6 @@
 /**
- * The public names of `@toolmeter/core/queries`: questions to an analytics database, one a file. Neither drizzle nor
- * zod is loaded for them.
+ * The public names of `@toolmeter/core/queries`: queries on an analytics database, one per file. They load neither
+ * drizzle nor zod.
  */
 export { databasePath } from "../environment.ts";
 export { livingRecorders, openAnalyticsReader } from "../database/reader.ts";

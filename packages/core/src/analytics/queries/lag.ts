@@ -2,13 +2,13 @@ import type { AnalyticsReader } from "../database/reader.ts";
 import { LiveCallFollower } from "./live-calls.ts";
 import { one } from "./source.ts";
 
-/** How far the file is behind the processes that record into it. */
+/** The delay between the living processes and the database file. */
 export interface RecordingLag {
-  /** Calls that ended and are in a journal only. */
+  /** Ended calls that are only in a journal. */
   readonly waiting: number;
-  /** When the first of them ended, in milliseconds since 1970 UTC. */
+  /** End of the earliest of them, in milliseconds since 1970 UTC. */
   readonly oldestAt: number | null;
-  /** Calls that run now. */
+  /** Calls that are running now. */
   readonly running: number;
 }
 
@@ -24,7 +24,7 @@ export function recordingLag(source: AnalyticsReader): RecordingLag {
   };
 }
 
-/** A call in flight may be in the file, too, as abandoned: after a crash of its writer. */
+/** Whether an ended call is stored. An `abandoned` row does not count: recovery may have stored the call while it ran. */
 function isStored(source: AnalyticsReader, id: string): boolean {
   const sql =
     "select exists (select 1 from tool_calls where id = ? and status <> 'abandoned') as stored";

@@ -3,19 +3,19 @@ import { JournalFollower } from "../journal/follower.ts";
 import { isAlive } from "../database/reader.ts";
 import type { CallSummary } from "./calls.ts";
 
-/** A call that a living process journalled, and that may not be in the database yet. */
+/** A call from the journal of a living process; it may not be in the database yet. */
 export type LiveCall = Omit<CallSummary, "sequence">;
 
 export interface LiveCalls {
-  /** Those that ended since the last time; one may come again, when more is known of it. */
+  /** Calls that ended since the last poll. A call may appear again when more of its details are known. */
   readonly ended: readonly LiveCall[];
-  /** Those that run now, oldest first; `durationMs` is 0. */
+  /** Calls that are running now, oldest first; their `durationMs` is 0. */
   readonly running: readonly LiveCall[];
 }
 
 const IN_FLIGHT: ToolCallStatus = "abandoned";
 
-/** Follows the calls of all living recorders of a database, up to five seconds before they are in it. */
+/** Follows the calls of all living recorders of a database in their journals, about five seconds before they are written. */
 export class LiveCallFollower {
   readonly #path: string;
   readonly #follower: JournalFollower;
@@ -34,7 +34,7 @@ export class LiveCallFollower {
       if (call.status === IN_FLIGHT) this.#running.set(call.id, { call, recorderId });
       else {
         this.#running.delete(call.id);
-        // Its outcome comes first, its sizes in another line right after: the last word counts.
+        // The outcome comes first and the sizes in a later line, so the last line wins.
         ended.set(call.id, call);
       }
     }

@@ -1,37 +1,37 @@
 import type { Statement } from "./source.ts";
 
 /**
- * Name patterns. `*` stands for any characters, also `/` and line ends, or for none; `?` stands for one character
- * (a code point). Every other character, `[` and `^` included, stands for itself, and case counts.
+ * Name patterns. `*` matches any number of characters, including `/` and line breaks; `?` matches one character (a code
+ * point). Every other character, including `[` and `^`, matches itself. Matching is case-sensitive.
  *
- * One of several patterns has to match. No patterns at all match everything, otherwise a missing name matches nothing.
- * The SQL and the JavaScript below agree; `pattern.test.ts` compares them.
+ * One of several patterns must match. An empty list matches everything; otherwise a missing name matches nothing. The SQL
+ * and the JavaScript below agree; `pattern.test.ts` compares them.
  */
 export type Patterns = readonly string[] | undefined;
 
 const WILDCARD = /[*?]/;
 
-/** The condition that the name in `column` matches; none without patterns. */
+/** Returns the SQL condition that the name in `column` matches; none without patterns. */
 export function patternConditions(column: string, patterns: Patterns = []): readonly Statement[] {
   if (patterns.length === 0) return [];
   const tests = patterns.map((text) => `${column} ${WILDCARD.test(text) ? "glob" : "="} ?`);
   return [{ sql: `(${tests.join(" or ")})`, values: patterns.map(toOperand) }];
 }
 
-/** GLOB would read `[` as the start of a set. */
+/** Escapes `[`, which GLOB would read as the start of a set. */
 function toOperand(text: string): string {
   return WILDCARD.test(text) ? text.replaceAll("[", "[[]") : text;
 }
 
-/** Whether a name matches, for rows that SQL cannot filter. */
+/** Whether a name matches; for rows that SQL cannot filter. */
 export function matchesPatterns(name: string | null, patterns: Patterns = []): boolean {
   if (patterns.length === 0) return true;
   return name !== null && patterns.some((text) => matchesPattern(name, text));
 }
 
 /**
- * Each part between two `*` is looked for behind the one before it: the first place that fits leaves most room for the
- * others, so there is no backtracking.
+ * Searches each part between two `*` after the previous one. The first match leaves the most room for the others, so no
+ * backtracking is needed.
  */
 function matchesPattern(name: string, pattern: string): boolean {
   if (!WILDCARD.test(pattern)) return name.toWellFormed() === pattern.toWellFormed();
@@ -51,7 +51,7 @@ function matchesPattern(name: string, pattern: string): boolean {
   return start <= end && fits(characters, end, last);
 }
 
-/** GLOB ends a text at a NUL, and text in SQLite has no lone surrogates. */
+/** Converts a text to what GLOB reads: it ends at NUL, and SQLite stores no lone surrogates. */
 function asGlobReads(text: string): string {
   return text.toWellFormed().replace(/\0.*/s, "");
 }

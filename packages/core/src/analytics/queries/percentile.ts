@@ -1,11 +1,11 @@
-/** Numbers of a chunk at most. */
+/** Most numbers per chunk. */
 const CHUNK_LENGTH = 16_384;
 
-/** Numbers that arrive one by one and are asked for by rank. Eight bytes each: chunks are sorted in place, never merged. */
+/** Collects numbers for percentiles, 8 bytes each. Chunks are sorted in place and never merged. */
 export class Samples {
   readonly #full: Float64Array[] = [];
   #chunk = new Float64Array(64);
-  /** Numbers in the last chunk. */
+  /** Count of numbers in the last chunk. */
   #filled = 0;
   #length = 0;
   #isSorted = true;
@@ -22,7 +22,7 @@ export class Samples {
     this.#isSorted = false;
   }
 
-  /** The chunks, each ascending and with numbers in it; valid until the next `add`. */
+  /** Returns the non-empty chunks, each in ascending order; valid until the next `add`. */
   sortedChunks(): readonly Float64Array[] {
     const last = this.#filled === 0 ? [] : [this.#chunk.subarray(0, this.#filled)];
     const chunks = [...this.#full, ...last];
@@ -45,20 +45,20 @@ export class Samples {
 }
 
 /**
- * The percentile of all samples together by nearest rank: a number that really occurred, of which `percent` % of the
- * numbers are no larger. Null without samples.
+ * Returns the nearest-rank percentile of all samples together: the smallest sample that at least `percent` % of the
+ * samples do not exceed. `null` without samples.
  */
 export function percentileOf(all: readonly Samples[], percent: number): number | null {
   const chunks = all.flatMap((samples) => samples.sortedChunks());
   const length = sum(all.map((samples) => samples.length));
   if (length === 0) return null;
-  // https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method, ranks from 1.
+  // https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method; ranks start at 1.
   const rank = Math.max(1, Math.ceil((percent / 100) * length));
   const [only, second] = chunks;
   return second === undefined ? (only?.[rank - 1] ?? null) : atRank(chunks, rank);
 }
 
-/** The numbers of a sorted chunk that the answer may still be among: from `low`, before `high`. */
+/** The numbers of a sorted chunk that may still be the result: from index `low` to before `high`. */
 interface Candidates {
   readonly chunk: Float64Array;
   low: number;
@@ -66,8 +66,8 @@ interface Candidates {
 }
 
 /**
- * Quickselect over sorted chunks (https://en.wikipedia.org/wiki/Quickselect). Only compares numbers: a mean of two
- * neighbouring numbers is one of them again, so halving an interval of values may never end.
+ * Quickselect over sorted chunks (https://en.wikipedia.org/wiki/Quickselect). It picks pivots from the samples; bisecting
+ * an interval of values might never end, because the mean of two adjacent floats is one of them.
  */
 function atRank(chunks: readonly Float64Array[], rank: number): number {
   const all = chunks.map((chunk): Candidates => ({ chunk, low: 0, high: chunk.length }));
@@ -91,7 +91,7 @@ function middleOfWidest(all: readonly Candidates[]): number {
   return chunk[(low + high) >>> 1] ?? 0;
 }
 
-/** How many numbers of the chunk come before the first candidate that is not `isBefore`. */
+/** Returns the index of the first candidate for which `isBefore` is false; `high` if there is none. */
 function search({ chunk, low, high }: Candidates, isBefore: (number: number) => boolean): number {
   while (low < high) {
     const middle = (low + high) >>> 1;

@@ -1,18 +1,18 @@
 import type { CallFilter } from "./filter.ts";
 
-/** The time that a filter spans, as it is shown, compared and divided. Milliseconds since 1970 UTC. */
+/** The period of a filter, for display, comparison and division. Milliseconds since 1970 UTC. */
 export interface Period {
-  /** `null`: since the first call. */
+  /** `null` means since the first call. */
   readonly since: number | null;
-  /** The filter's end, else now. Without an end in the filter, calls stamped later than now count as well. */
+  /** The filter's end, or now. Without an end in the filter, calls with a start time after now are included. */
   readonly until: number;
 }
 
-/** What a composed answer needs beside a filter. */
+/** The current time and time zone, which composed queries need in addition to a filter. */
 export interface PeriodOptions {
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
-  /** The time zone in which days begin. */
+  /** The time zone that defines the start of days. */
   readonly zone: string;
 }
 
@@ -21,8 +21,8 @@ export function periodOf({ since, until }: CallFilter, now: number): Period {
 }
 
 /**
- * The same filter for the period of the same length just before. `undefined` if the filter has no beginning, or begins
- * later than now.
+ * Returns the filter for the preceding period of the same length; `undefined` if the filter has no beginning, or begins
+ * after now.
  */
 export function filterBefore(filter: CallFilter, now: number): CallFilter | undefined {
   const { since } = filter;
@@ -33,13 +33,14 @@ export function filterBefore(filter: CallFilter, now: number): CallFilter | unde
 
 const DAY_MS = 86_400_000;
 
-/** The most days that are still divided by day, and the most hours by hour. */
+/** Longest periods, in days, that are divided into days and into hours. */
 const MAX_DAYS = 60;
 const MAX_HOURLY_DAYS = 2;
 
 /**
- * When each hour, day or week of a period begins in the zone: hours for up to 2 days, days for up to 60, else weeks. The
- * first is cut, since it begins with the period. None if the period has no beginning.
+ * Returns the start of each bucket of a period in the time zone: hours for up to 2 days, days for up to 60 days, and
+ * weeks, counted from the first day, beyond that. The first bucket starts with the period and may be shorter. Empty if the
+ * period has no beginning.
  */
 export function bucketStarts({ since, until }: Period, zone: string): readonly number[] {
   if (since === null) return [];

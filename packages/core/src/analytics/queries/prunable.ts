@@ -1,9 +1,9 @@
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
 import { type QuerySource, one } from "./source.ts";
 
-/** What a retention policy would remove. */
+/** The calls that a retention policy would remove. */
 export interface Prunable {
-  /** Exact for an age, an estimate for a size. */
+  /** Exact for an age limit, estimated for a size limit. */
   readonly calls: number;
   readonly allCalls: number;
   /** Estimated. */
@@ -11,7 +11,7 @@ export interface Prunable {
   readonly allBytes: number;
 }
 
-/** What `pruneAnalyticsDb` would remove at `now`. */
+/** Computes what `pruneAnalyticsDb` would remove at `now`. */
 export function prunable(
   source: QuerySource,
   { maxAgeDays, maxSizeMb }: RetentionPolicy,
@@ -20,7 +20,7 @@ export function prunable(
   const pragma = (name: string) => Number(source.$client.query(`pragma ${name}`).values()[0]?.[0]);
   const allBytes = (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
   const cutoff = maxAgeDays === undefined ? 0 : maxAgeDays * 86_400_000;
-  // As `Retention` does it: age counts from the newest call, or from now if that is earlier.
+  // Like `Retention`: age is measured from the newest call, or from now if that is earlier.
   const { old, all } = one<{ old: number; all: number }>(
     source,
     `select (select count(*) from tool_calls) as "all", (select count(*) from tool_calls

@@ -4,21 +4,21 @@ import { type Period, type PeriodOptions, bucketStarts, filterBefore, periodOf }
 import type { QuerySource } from "./source.ts";
 import { type Usage, type UsageTotals, usage, usageTotals } from "./usage.ts";
 
-/** What was called in a period, how it went, and how that compares. */
+/** The usage in a period, compared with the preceding period. */
 export interface Report extends Period, Usage {
-  /** Of the period of the same length just before; `null` if there is none. */
+  /** Totals of the preceding period of the same length; `null` if the period has no beginning. */
   readonly before: Pick<
     UsageTotals,
     "calls" | "failures" | "failureRate" | "outputTokens" | "sessions"
   > | null;
-  /** Calls of the period that are stamped later than now: a clock ran ahead. */
+  /** Number of calls with a start time after now, because a clock ran ahead. */
   readonly ahead: number;
 }
 
-/** Clocks that differ by no more than this, in milliseconds, count as equal. */
+/** Clock differences up to this are ignored, in milliseconds. */
 const CLOCK_DIFFERENCE_MS = 60_000;
 
-/** Reports on the calls that match, in hours, days or weeks. The tools that fail most come first, then the slowest. */
+/** Reports on the matching calls, in hours, days or weeks. Tools are sorted by failures, then by p95. */
 export function report(
   source: QuerySource,
   filter: CallFilter,

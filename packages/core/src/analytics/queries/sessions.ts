@@ -32,7 +32,7 @@ const COLUMNS = `session.id, session.kind, session.started_at_ms as startedAt, s
   (select total(output_tokens) from tool_calls where session_id = session.id) as outputTokens,
   (select max(started_at_ms) from tool_calls where session_id = session.id) as lastCallAt`;
 
-/** The sessions that began in the time and have a call that matches, the latest first. */
+/** Returns the sessions that started in the period and have a matching call, latest first. */
 export function latestSessions(
   source: QuerySource,
   filter: CallFilter,
@@ -43,7 +43,7 @@ export function latestSessions(
   return all(source, sql, [...from.values, limit]);
 }
 
-/** The sessions whose id is the text, else those whose id has it in it; at most ten. */
+/** Returns the session with this id; otherwise up to ten sessions whose id contains the text. */
 export function findSessions(source: QuerySource, text: string): SessionSummary[] {
   const exact = all<SessionSummary>(
     source,

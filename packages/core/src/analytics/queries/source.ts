@@ -14,28 +14,28 @@ export interface Statement {
 }
 
 /**
- * All rows of a question.
+ * Returns all rows of a query.
  *
- * Questions add up stored integers with `total()`: `sum()` fails when the result leaves 64 bits.
+ * Queries sum stored integers with `total()`, because `sum()` fails if the result exceeds 64 bits.
  */
 export function all<Row>({ $client }: QuerySource, sql: string, values: readonly Binding[]): Row[] {
   return $client.query<Row, SQLQueryBindings[]>(sql).all(...values);
 }
 
-/** The rows one by one: for questions that read more than memory should hold. */
+/** Yields the rows of a query one by one, for results that are too large for memory. */
 export function stream<Row>(
   { $client }: QuerySource,
   sql: string,
   values: readonly Binding[],
 ): Iterable<Row> {
-  // Not cached: what is left half-read would keep the statement, and the snapshot it reads, open.
+  // Not cached: a partly read statement would stay open, and with it its read snapshot.
   return $client.prepare<Row, SQLQueryBindings[]>(sql).iterate(...values);
 }
 
-/** The only row of a question that always has one. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who asks knows the columns, as of `all`.
+/** Returns the only row of a query that always has one. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the columns, as for `all`.
 export function one<Row>(source: QuerySource, sql: string, values: readonly Binding[]): Row {
   const [row] = all<Row>(source, sql, values);
-  if (row === undefined) throw new Error(`Expected a row of: ${sql}`);
+  if (row === undefined) throw new Error(`Expected a row from: ${sql}`);
   return row;
 }

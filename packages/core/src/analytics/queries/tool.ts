@@ -8,11 +8,11 @@ import type { QuerySource } from "./source.ts";
 import { type Transition, transitions } from "./transitions.ts";
 import { type UsageBucket, type UsageTotals, usage } from "./usage.ts";
 
-/** One tool in depth. */
+/** The details of one tool. */
 export interface ToolDetails {
   readonly toolName: string;
   readonly totals: UsageTotals;
-  /** Of the period of the same length just before; `null` if there is none. */
+  /** Totals of the preceding period of the same length; `null` if the period has no beginning. */
   readonly before: UsageTotals | null;
   readonly buckets: readonly UsageBucket[];
   /** Most frequent first. */
@@ -20,13 +20,13 @@ export interface ToolDetails {
   readonly slowest: readonly CallSummary[];
   /** Most active first. */
   readonly clients: readonly ClientUsage[];
-  /** What is called after it, most frequent first. */
+  /** The tools called after it, most frequent first. */
   readonly next: readonly Transition[];
   /** Latest first. */
   readonly definitions: readonly DefinitionVersion[];
 }
 
-/** Everything about one tool. The lists have at most 5 rows, except `definitions`. */
+/** Collects the details of one tool. Lists have at most 5 rows, except `definitions`. */
 export function toolDetails(
   source: QuerySource,
   toolName: string,

@@ -2,24 +2,24 @@ import { type CallFilter, FAILED, fromCalls } from "./filter.ts";
 import { matchesPatterns } from "./pattern.ts";
 import { type QuerySource, all } from "./source.ts";
 
-/** One tool after another in the same session. */
+/** A pair of tools that were called one directly after the other in the same session. */
 export interface Transition {
   readonly from: string;
   readonly to: string;
   readonly count: number;
-  /** Of all that followed `from`. */
+  /** `count` as a share of all calls that followed `from`, from 0 to 1. */
   readonly share: number;
-  /** How many of them came after a failure of `from`. */
+  /** How many of them followed a failure of `from`. */
   readonly afterFailure: number;
-  /** Mean time between the end of the one and the start of the other, in milliseconds: the model's, mostly. */
+  /** Mean time between the end of `from` and the start of `to`, in milliseconds; mostly the model's thinking time. */
   readonly meanGapMs: number;
 }
 
-/** Which tool follows which, most frequent first. */
+/** Lists which tool follows which, most frequent first. */
 export function transitions(source: QuerySource, filter: CallFilter): Transition[] {
   const { tools, ...others } = filter;
   const from = fromCalls(others);
-  // The tool asked for may be on either side, so both are looked at before it is.
+  // Filter by tool only afterwards, because the tool may be on either side.
   const sql = `with call as materialized (
       select call.tool_name, call.session_id, call.started_at_ms, call.duration_ms, call.sequence,
         call.status in ${FAILED} as failed ${from.sql} and call.session_id is not null),

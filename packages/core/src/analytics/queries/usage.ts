@@ -2,7 +2,7 @@ import { type CallFilter, FAILED, fromCalls, fromSessions } from "./filter.ts";
 import { Samples, percentileOf } from "./percentile.ts";
 import { type Binding, type QuerySource, one } from "./source.ts";
 
-/** How often, how fast, how well. Durations are in milliseconds, percentiles by nearest rank. */
+/** Counts, durations and failures of calls. Durations are in milliseconds; percentiles use the nearest rank. */
 export interface Figures {
   readonly calls: number;
   readonly failures: number;
@@ -12,9 +12,9 @@ export interface Figures {
   readonly p95Ms: number | null;
   readonly p99Ms: number | null;
   readonly maxMs: number | null;
-  /** The time of all calls together. */
+  /** The total duration of all calls. */
   readonly totalMs: number;
-  /** What the results put into the model's context, as far as it is known. */
+  /** Tokens that the results added to the model's context, where known. */
   readonly outputTokens: number;
 }
 
@@ -24,7 +24,7 @@ export interface ToolUsage extends Figures {
 
 export interface UsageTotals extends Figures {
   readonly tools: number;
-  /** Sessions that began in the time. */
+  /** Sessions that started in the period. */
   readonly sessions: number;
 }
 
@@ -48,7 +48,7 @@ interface Row {
   readonly outcome: PackedOutcome;
 }
 
-/** Gathers the figures of some calls. */
+/** Computes the figures of a set of calls. */
 export class Tally {
   readonly samples = new Samples();
   #failures = 0;
@@ -99,8 +99,8 @@ function toFigures(tallies: readonly Tally[]): Figures {
 }
 
 /**
- * What was called, how often, how fast, how well: together, by tool, and by time.
- * @param starts When each bucket of time begins, ascending, the first with the filter's time; none without them.
+ * Computes the figures of the matching calls: in total, per tool, and per bucket of time.
+ * @param starts Start times of the buckets in ascending order, beginning with the filter's `since`. Default: no buckets.
  */
 export function usage(
   source: QuerySource,
@@ -109,7 +109,7 @@ export function usage(
 ): Usage {
   const tools = new Map<string, Tally>();
   const bounds = boundsOf(source, filter);
-  // Time that a slice takes in, in milliseconds.
+  // Time span of a slice, in milliseconds.
   const pace = { length: Math.max(1, (bounds.until - bounds.since) / 256) };
   const buckets = (starts.length === 0 ? [bounds.since] : starts).map((startedAt, index) => {
     const until = starts[index + 1] ?? bounds.until;
@@ -140,7 +140,7 @@ export function usage(
   };
 }
 
-/** The totals that need no look at each call: a fifth of the time of `usage`. */
+/** Computes the totals that SQL can aggregate, in a fifth of the time of `usage`. */
 export function usageTotals(
   source: QuerySource,
   filter: CallFilter,
@@ -156,12 +156,12 @@ export function usageTotals(
   return { ...sums, failureRate, sessions: countSessions(source, filter) };
 }
 
-/** The comparison first that most calls fail: it takes half of the time. */
+/** Cheapest test first: most calls are successes, so it halves the time. */
 const IS_FAILURE = `call.status <> 'success' and call.status in ${FAILED}`;
 
 /**
- * Whether a call failed and its output tokens `n`, in one column: `n` after a success, `-1 - n` after a failure.
- * `usage` takes 1.36 times as long with two columns.
+ * Failure and output tokens `n` of a call in one column: `n` for a success, `-1 - n` for a failure. With two columns,
+ * `usage` takes 1.36 times as long.
  */
 type PackedOutcome = number;
 
@@ -190,13 +190,13 @@ function boundsOf(source: QuerySource, { since, until }: CallFilter) {
   return { since: since ?? first ?? 0, until: until ?? (last ?? 0) + 1 };
 }
 
-/** Rows at once: many, so that SQLite's loop makes them, and few, so that memory stays flat. */
+/** Target rows per slice: enough that SQLite's loop dominates, and few enough that memory stays flat. */
 const FEW_ROWS = 2_500;
 const MANY_ROWS = 10_000;
-/** More are not read: a slice that grew over an empty time, such as after a clock's error, may meet any number. */
+/** Most rows per slice: one that grew over an empty period (for example after a clock error) may match any number. */
 const MOST_ROWS = 40_000;
 
-/** The rows of a time, slice by slice. A slice is longer after one of few rows, shorter after one of many. */
+/** Yields the rows of a period in slices. A slice grows after one with few rows, and shrinks after one with many. */
 function* slices(
   source: QuerySource,
   filter: CallFilter & { readonly since: number; readonly until: number },

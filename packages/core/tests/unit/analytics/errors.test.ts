@@ -118,7 +118,7 @@ describe("toAnalyticsError()", () => {
     ["busySnapshot", "locked", "another process holds it"],
     ["locked", "locked", "another connection of this process"],
     ["readOnly", "read_only", "choose another path"],
-    ["corrupt", "corrupt", "-wal and -shm away together"],
+    ["corrupt", "corrupt", "together with its -wal and -shm files"],
     ["full", "full", "Free some space"],
     ["cannotOpen", "cannot_open", "Check that its directory allows it"],
     ["notADatabase", "not_a_database", "move the file away"],
@@ -128,7 +128,7 @@ describe("toAnalyticsError()", () => {
     expect(error).toBeInstanceOf(AnalyticsError);
     expect(error).toMatchObject({ name: "AnalyticsError", code, path: PATH });
     expect(error.cause).toBe(cause);
-    expect(error.message).toMatch(/^Expected .+, but .+\.$/);
+    expect(error.message).toMatch(/^Expected .+, (?:but|got) .+\.$/);
     expect(error.message).toContain(wayOut);
     expect(error.message).toEndWith(`(${PATH}: ${errorMessage(cause)}).`);
   });
@@ -149,7 +149,7 @@ describe("toAnalyticsError()", () => {
     ["another error", new TypeError("no such thing"), "no such thing"],
     ["a text", "just text", "just text"],
     ["null", null, "null"],
-    ["an object without prototype", Object.create(null), "an error that cannot be shown as text"],
+    ["an object without prototype", Object.create(null), "an error that cannot be converted to text"],
   ])("keeps %s as the cause of `failed`", (_name, cause, text) => {
     const error = toAnalyticsError(cause, PATH);
     expect(error).toMatchObject({ code: "failed", message: `${text} (${PATH}).` });
@@ -223,6 +223,6 @@ describe("errorMessage()", () => {
     ],
     ["a proxy whose traps throw", new Proxy({}, { getPrototypeOf: () => JSON.parse("no JSON") })],
   ])("says so when %s cannot be shown", (_name, thrown) => {
-    expect(errorMessage(thrown)).toBe("an error that cannot be shown as text");
+    expect(errorMessage(thrown)).toBe("an error that cannot be converted to text");
   });
 });

@@ -39,7 +39,7 @@ function pragmas(client: Database, ...names: readonly string[]) {
 
 const garbage = (bytes: Buffer) => bytes.fill(0xaa, 100, 4096);
 const notADatabase = (file: string) =>
-  `Expected an SQLite database, but the file holds something else. Choose another path, or move the file away (${file}: file is not a database).`;
+  `Expected an SQLite database, got another kind of file. Choose another path, or move the file away (${file}: file is not a database).`;
 const newer = (file: string) =>
   `Expected schema version ${SCHEMA_VERSION} or older, got a newer one in ${file}. Update Toolmeter, or choose another path.`;
 const forbidden = (file: string) =>
@@ -323,7 +323,7 @@ describe("createAnalyticsDb refuses", () => {
     expect(failureOf(open)).toEqual({
       code: "locked",
       path: file,
-      message: `Expected to get the write lock, but another process holds it. Wait for it, or end it (${file}: database is locked).`,
+      message: `Expected to get the write lock, but another process holds it. Wait until it is released, or end that process (${file}: database is locked).`,
     });
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(30);
     expect(open).toThrow(AnalyticsError);

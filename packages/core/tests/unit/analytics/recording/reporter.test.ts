@@ -196,7 +196,7 @@ describe("what can happen with every call", () => {
     reporter.refused("a tool call", Object.create(null));
     reporter.rejected(Symbol("s"));
     expect(lines).toEqual([
-      "warn: Refused a tool call: an error that cannot be shown as text",
+      "warn: Refused a tool call: an error that cannot be converted to text",
       "warn: The database refused a record: Symbol(s)",
     ]);
   });

@@ -233,7 +233,7 @@ describe("ConnectionWriter.write, while another connection holds the lock,", () 
     expect(await outcome).toEqual({
       code: "locked",
       path: file,
-      message: `Expected to get the write lock, but another process holds it. Wait for it, or end it (${file}: database is locked).`,
+      message: `Expected to get the write lock, but another process holds it. Wait until it is released, or end that process (${file}: database is locked).`,
     });
     expect(jest.getTimerCount()).toBe(0);
     other.$client.run("rollback");
@@ -256,7 +256,7 @@ describe("ConnectionWriter.write fails whole, and works again,", () => {
       mend: "max_page_count = 1000000",
       code: "full",
       message:
-        "Expected room to write, but the disk or the database's size limit is full. Free some space: recording then goes on by itself, and `toolmeter prune`, which needs a little room too, can make the file smaller (:memory:: database or disk is full).",
+        "Expected free space, but the disk or the database's size limit is full. Free some space: recording then continues automatically. `toolmeter prune` can shrink the file, but needs a little space itself (:memory:: database or disk is full).",
     },
     {
       name: "when the connection is read-only and then is not",

@@ -349,7 +349,7 @@ describe("what FileWriter cannot write comes again, with a message for people:",
     other.run("alter table tool_calls rename to dropped");
     expect(await failure(store.writer)).toMatchObject({
       code: "missing_table",
-      message: expect.stringContaining("Expected Toolmeter's tables, but one is gone"),
+      message: expect.stringContaining("Expected Toolmeter's tables, but one is missing"),
     });
     other.run("alter table dropped rename to tool_calls");
     await store.writer.write([call({ toolName: "after" })]);
