@@ -33,30 +33,42 @@ export function filterBefore(filter: CallFilter, now: number): CallFilter | unde
 
 const DAY_MS = 86_400_000;
 
-/** Longest periods, in days, that are divided into days and into hours. */
-const MAX_DAYS = 60;
-const MAX_HOURLY_DAYS = 2;
+/** The length of each bucket, for periods of at most so many days: about 60 buckets at most. */
+const STEPS = [
+  { days: 2, step: { hours: 1 } },
+  { days: 60, step: { days: 1 } },
+  { days: 60 * 7, step: { weeks: 1 } },
+  { days: 60 * 30, step: { months: 1 } },
+] as const;
+
+/** Days of a year that is no leap year. */
+const YEAR_DAYS = 365;
+const MAX_YEARS = 60;
 
 /**
- * Returns the start of each bucket of a period in the time zone: hours for up to 2 days, days for up to 60 days, and
- * weeks, counted from the first day, beyond that. The first bucket starts with the period and may be shorter. Empty if the
- * period has no beginning.
+ * Returns the start of each bucket of a period in the time zone: hours for up to 2 days, days for up to 60 days, weeks,
+ * counted from the first day, for up to 60 weeks, months for up to 60 months of 30 days, else years. Beyond 60 years a
+ * bucket is several years, so that there are never more than 62. The first bucket starts with the period and may be
+ * shorter. Empty if the period has no beginning.
  */
 export function bucketStarts({ since, until }: Period, zone: string): readonly number[] {
   if (since === null) return [];
   if (until <= since) return [since];
   const days = (until - since) / DAY_MS;
-  const step =
-    days <= MAX_HOURLY_DAYS ? { hours: 1 } : days <= MAX_DAYS ? { days: 1 } : { weeks: 1 };
+  const step = STEPS.find((each) => days <= each.days)?.step ?? {
+    years: Math.ceil(days / YEAR_DAYS / MAX_YEARS),
+  };
   const begin = Temporal.Instant.fromEpochMilliseconds(since).toZonedDateTimeISO(zone);
-  let next =
-    "hours" in step
-      ? begin.round({ smallestUnit: "hour", roundingMode: "floor" })
-      : begin.startOfDay();
+  let next = firstOf(begin, step);
   const starts = [since];
-  for (;;) {
-    next = next.add(step);
-    if (next.epochMilliseconds >= until) return starts;
-    if (next.epochMilliseconds > since) starts.push(next.epochMilliseconds);
-  }
+  while ((next = next.add(step)).epochMilliseconds < until) starts.push(next.epochMilliseconds);
+  return starts;
+}
+
+/** The beginning of the hour, day, month or year in which a period begins. */
+function firstOf(begin: Temporal.ZonedDateTime, step: object): Temporal.ZonedDateTime {
+  if ("hours" in step) return begin.round({ smallestUnit: "hour", roundingMode: "floor" });
+  if ("months" in step) return begin.with({ day: 1 }).startOfDay();
+  if ("years" in step) return begin.with({ month: 1, day: 1 }).startOfDay();
+  return begin.startOfDay();
 }
