@@ -112,15 +112,13 @@ describe("whatever way a process ends, its calls are in the file and it ends as 
 
 describe("while another process holds the write lock", () => {
   test.each(named.filter(([name]) => name !== "exit inside a transaction"))(
-    "%s: within 2 s, and the journal keeps the calls",
+    "%s: the process ends while it is locked, and the journal keeps the calls",
     async (_name, way) => {
       using directory = temporaryDirectory();
       const file = directory.file("a.db");
       const holder = createAnalyticsDb(file);
       holder.$client.run("begin immediate");
-      const startedAt = performance.now();
       const { exitCode, signal } = await end(file, way);
-      expect(performance.now() - startedAt).toBeLessThan(3_000);
       expect({ exitCode, signal }).toEqual({
         exitCode: way.exitCode ?? null,
         signal: way.signal ?? null,

@@ -60,6 +60,12 @@ function makeForeign(): void {
   for (let number = 0; number < 2_000; number += 1) insert.run(`note ${number}`);
 }
 
+/** The newest call of a recorder: its number, and when it was accepted, in milliseconds since 1970. */
+interface Heard {
+  last: number;
+  at: number;
+}
+
 /** Processes that record into a file under load. */
 class Recorders {
   readonly #children;
@@ -72,20 +78,21 @@ class Recorders {
         stdout: "pipe",
         stderr: "pipe",
       });
-      const heard = { last: -1 };
+      const heard = { last: -1, at: 0 };
       const messages = child.stderr.text();
       return { name, child, heard, messages, reading: this.#listen(child.stdout, heard) };
     });
   }
 
-  async #listen(output: ReadableStream<Uint8Array>, heard: { last: number }): Promise<void> {
+  async #listen(output: ReadableStream<Uint8Array>, heard: Heard): Promise<void> {
     const decoder = new TextDecoder();
     let text = "";
     for await (const bytes of output) {
       text += decoder.decode(bytes, { stream: true });
       const lines = text.split("\n");
       text = lines.pop() ?? "";
-      heard.last = Number(lines.at(-1) ?? heard.last);
+      const [last, at] = (lines.at(-1) ?? "").split(" ");
+      if (last && at) Object.assign(heard, { last: Number(last), at: Number(at) });
     }
   }
 
@@ -98,9 +105,10 @@ class Recorders {
     await until(() => this.#children.every(({ heard }) => condition(heard.last + 1)));
   }
 
-  /** Takes in what they said up to now: a call that was written before must not count as one from after. */
+  /** Waits until every call accepted so far was heard of: a call from before must not count as one from after. */
   async hear(): Promise<void> {
-    await Bun.sleep(50);
+    const now = Date.now();
+    await until(() => this.#children.every(({ heard }) => heard.at > now));
   }
 
   /** Kills them: their log stays, with what was not checkpointed. */
@@ -119,6 +127,13 @@ class Recorders {
     );
     return Promise.all(this.#children.map(({ messages }) => messages));
   }
+}
+
+/** Whether the whole log of a file is in the database, and the log is not empty. */
+function isCheckpointed(file: string): boolean {
+  using client = new Database(file);
+  const [[, pages, moved] = []] = client.query("pragma wal_checkpoint(noop)").values();
+  return Number(pages) > 0 && pages === moved;
 }
 
 interface Replacement {
@@ -449,7 +464,7 @@ describe("a process that has the file open", () => {
     ours.client.run("begin");
     ours.client.query(CALLS).values();
     // The reader keeps the log from starting over: it is all in the database, and not empty.
-    await Bun.sleep(1_500);
+    await until(() => isCheckpointed(ours.file));
     ours.client.run("commit");
     expect(Bun.spawnSync(["cp", BACKUP, ours.file]).exitCode).toBe(0);
     await ours.record("after");
@@ -533,6 +548,7 @@ describe("a log whose index has several pages", () => {
       "-e",
       `
       import { statSync } from "node:fs";
+      import { Database } from "bun:sqlite";
       import { createAnalyticsDb } from ${specifier("database/database")};
       import { TelemetryService } from ${specifier("telemetry")};
       const [file, backup] = process.argv.slice(1);
@@ -552,7 +568,8 @@ describe("a log whose index has several pages", () => {
       while (statSync(file + "-wal").size < ${(INDEX_FRAMES + 500) * FRAME_BYTES}) await record("more");
       // The idle recorder moves the log into the database, and the reader keeps it from starting over.
       read();
-      await Bun.sleep(1_500);
+      const isCheckpointed = ${isCheckpointed.toString()};
+      while (!isCheckpointed(file)) await Bun.sleep(10);
       Bun.spawnSync(["cp", backup, file]);
       await record("after");
       db.$client.run("rollback");

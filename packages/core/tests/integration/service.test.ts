@@ -86,9 +86,7 @@ describe("a service on a file", () => {
     using holder = new Database(store.db.path);
     holder.run("begin immediate");
     for (let index = 0; index < 5; index += 1) store.telemetry.recordToolCall(CALL);
-    const startedAt = performance.now();
     expect(await store.telemetry.shutdown()).toEqual({ outcome: "timed_out", remaining: 6 });
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
     expect(store.telemetry.stats.dropped.shutdown_timeout).toBe(0);
     expect(store.warnings().at(-1)).toContain("6 records wait in the journal");
     holder.run("rollback");

@@ -1,7 +1,6 @@
 /**
- * Records calls under load until its input ends, then shuts down. Prints the number of each call once it is accepted.
- * Arguments: the file, a name for its calls, and how
- * long the shutdown may take, in milliseconds.
+ * Records calls under load until its input ends, then shuts down. Prints the number of each call and the time once the
+ * call is accepted. Arguments: the file, a name for its calls, and the limit of the shutdown in milliseconds.
  */
 import { writeSync } from "node:fs";
 import { TelemetryService, createAnalyticsDb } from "../../../src/analytics/index.ts";
@@ -17,7 +16,7 @@ process.stdin.on("end", () => (input.hasEnded = true)).resume();
 
 for (let number = 0; !input.hasEnded; number += 1) {
   telemetry.recordToolCall({ toolName: "echo", durationMs: 1, requestId: `${name}-${number}` });
-  writeSync(1, `${number}\n`);
+  writeSync(1, `${number} ${Date.now()}\n`);
   if (number % 20 === 19) await Bun.sleep(1);
 }
 const { outcome } = await telemetry.shutdown();

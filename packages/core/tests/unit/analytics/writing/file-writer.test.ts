@@ -146,7 +146,7 @@ describe("FileWriter", () => {
     holder.$client.run("begin immediate");
     const startedAt = performance.now();
     expect(() => store.writer.writeSync([call()], 60)).toThrow("database is locked");
-    expect(performance.now() - startedAt).toBeWithin(60, 1_000);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(60);
     holder.$client.run("rollback");
     expect(store.writer.writeSync([call({ toolName: "after" })], 60)).toEqual([]);
     expect(toolsIn(store.file)).toEqual(["before", "after"]);

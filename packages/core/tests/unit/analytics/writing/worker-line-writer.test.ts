@@ -112,9 +112,8 @@ describe("WorkerLineWriter", () => {
     holder.run("begin immediate");
     const pending = store.writer.write([line("two")]);
     pending.catch(() => undefined);
-    const startedAt = performance.now();
+    // The lock is never released: without a limit this would not return.
     await store.writer.close(20);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 
   test("writes in the calling thread where the program cannot run, and says so once", async () => {
