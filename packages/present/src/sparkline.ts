@@ -1,6 +1,6 @@
 const BARS = "▁▂▃▄▅▆▇█";
 
-/** One bar per value. Zero is a blank, so that the smallest bar still means something. */
+/** Draws one bar per value. Zero is a space, so that the smallest bar means more than zero. */
 export function sparkline(values: readonly number[]): string {
   const highest = Math.max(...values, 0);
   return values

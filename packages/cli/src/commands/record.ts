@@ -8,8 +8,8 @@ export function record({ command, terminal, exit }: CommandLine): void {
     "toolmeter record --http http://localhost:3000/mcp --listen 127.0.0.1:3001",
   ])
     .passThroughOptions()
-    .argument("[command...]", "the server's command, with its own options")
-    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, else the user's)")
+    .argument("[command...]", "the server's command with its options")
+    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, otherwise the user's)")
     .addOption(
       new Option("--server-name <name>", "record the server under this name").env(
         "TOOLMETER_SERVER_NAME",
@@ -22,12 +22,12 @@ export function record({ command, terminal, exit }: CommandLine): void {
     )
     .option("--payloads", "store arguments and results (or TOOLMETER_PAYLOADS=1)")
     .addOption(
-      new Option("--redact <keys>", "redact the values of these keys too, separated by commas")
+      new Option("--redact <keys>", "also redact the values of these keys, separated by commas")
         .env("TOOLMETER_REDACT")
         .argParser((text) => text.split(",")),
     )
-    .option("--http <url>", "record a server at a URL instead")
-    .option("--listen <address>", "where to listen for its clients", "127.0.0.1:0")
+    .option("--http <url>", "record the server at this URL instead of a command")
+    .option("--listen <address>", "address to listen on with --http", "127.0.0.1:0")
     .action(async (words, options) =>
       exit(await (await import("../record/record.ts")).record(words, options, terminal)),
     );

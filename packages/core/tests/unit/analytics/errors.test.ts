@@ -149,7 +149,11 @@ describe("toAnalyticsError()", () => {
     ["another error", new TypeError("no such thing"), "no such thing"],
     ["a text", "just text", "just text"],
     ["null", null, "null"],
-    ["an object without prototype", Object.create(null), "an error that cannot be converted to text"],
+    [
+      "an object without prototype",
+      Object.create(null),
+      "an error that cannot be converted to text",
+    ],
   ])("keeps %s as the cause of `failed`", (_name, cause, text) => {
     const error = toAnalyticsError(cause, PATH);
     expect(error).toMatchObject({ code: "failed", message: `${text} (${PATH}).` });
