@@ -1,6 +1,6 @@
 import { ISOLATION, isBinary, ownCommand } from "./own-command.ts";
 
-/** The C library by its name on glibc, macOS and musl. */
+/** Names of the C library on glibc, macOS and musl. */
 const C_LIBRARIES = [
   "libc.so.6",
   "libSystem.B.dylib",
@@ -9,13 +9,13 @@ const C_LIBRARIES = [
 ];
 
 /**
- * Replaces this process by an isolated one, if Bun was started without the options for it, as by
- * `bun packages/cli/src/toolmeter.ts`. The environment is then the one that Bun was started with: without the variables
- * that it read from `.env*`, and with every byte of the others.
+ * Replaces this process by an isolated one if Bun was started without the isolation options, for example as
+ * `bun packages/cli/src/toolmeter.ts`. The new process gets the environment with which Bun was started: without variables
+ * from `.env*`, and byte for byte.
  *
- * A preload in `bunfig.toml` has run by then, and one that cannot be loaded has ended Bun. On Windows, which cannot
- * replace a process, this one goes on.
- * @param words The command line, without the program.
+ * A preload in `bunfig.toml` has already run by then, and one that cannot be loaded has already ended Bun. Windows cannot
+ * replace a process, so there this one continues.
+ * @param words The command line without the program.
  */
 export async function isolate(words: readonly string[]): Promise<void> {
   if (isBinary() || ISOLATION.every((option) => process.execArgv.includes(option))) return;
@@ -24,8 +24,8 @@ export async function isolate(words: readonly string[]): Promise<void> {
 }
 
 /**
- * Runs a program in this process's place, with its environment as it is outside of JavaScript. `process.execve` takes
- * an environment of texts only, and knows no other than `process.env`. Returns if the system has no such call.
+ * Replaces this process by a program, with the process's native environment. `process.execve` is not used, because it
+ * accepts only strings and only `process.env`. Returns only if the system does not have the call.
  */
 async function replaceProcess(command: readonly string[]): Promise<void> {
   if (process.platform === "win32") return;
@@ -39,7 +39,7 @@ async function replaceProcess(command: readonly string[]): Promise<void> {
       const { symbols } = dlopen(library, { execv: { args: ["ptr", "ptr"], returns: "i32" } });
       symbols.execv(ptr(program), ptr(table));
     } catch {
-      // Another system's name.
+      // The name of another system's library.
     }
   }
 }

@@ -1,7 +1,7 @@
 import { devNull } from "node:os";
 import { join } from "node:path";
 
-/** Files inside a binary made by `bun build --compile` have such a path. */
+/** The paths of files inside a binary made by `bun build --compile`. */
 const COMPILED = /^(?:\/\$bunfs\/|B:[\\/]~BUN)/i;
 
 /**
@@ -20,12 +20,12 @@ export function isBinary(directory: string = import.meta.dir): boolean {
   return COMPILED.test(directory);
 }
 
-/** The words that start this program from any directory, isolated from the files there. */
+/** Returns the command that starts this program from any directory, isolated from the files there. */
 export function ownCommand(directory: string = import.meta.dir): readonly string[] {
   return isBinary(directory)
     ? [process.execPath]
     : [process.execPath, ...ISOLATION, join(directory, "toolmeter.ts")];
 }
 
-/** The thread of `sql`, as a program. Named here since all of a binary's programs lie in one directory. */
+/** The worker program of `sql`. Defined here, because all programs of a binary are in one directory. */
 export const SQL_PROGRAM = new URL("./sql.worker.ts", import.meta.url);

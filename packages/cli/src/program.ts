@@ -4,9 +4,9 @@ import { COMMANDS } from "./commands/index.ts";
 import type { Terminal } from "./output/terminal.ts";
 
 /**
- * The program with every command. The code that a command runs is loaded when it is called.
- * @param exit Takes the exit code of a command.
- * @param print Takes help and the version; commander does not wait for it.
+ * Creates the program with every command. The code of a command is loaded when the command runs.
+ * @param exit Receives the exit code of a command.
+ * @param print Receives the help or version text; commander does not await it.
  */
 export function makeProgram(
   terminal: Terminal,
@@ -14,7 +14,7 @@ export function makeProgram(
   print: (text: string) => void,
 ): Command {
   const program = new Command("toolmeter")
-    .description("Record what your MCP tools do, and answer questions from the file.")
+    .description("Record MCP tool calls and analyse them.")
     .version(version)
     .enablePositionalOptions()
     .showSuggestionAfterError()
@@ -39,7 +39,7 @@ Examples:
   $ toolmeter tools create_issue
   $ toolmeter check --p95 500ms --error-rate 2%
 
-Exit codes: 0 success, 1 failure, 2 wrong usage, 3 check or doctor found a problem, 130 interrupted.`,
+Exit codes: 0 success, 1 failure, 2 incorrect usage, 3 check or doctor found a problem, 130 interrupted.`,
     );
   const line = {
     terminal,
@@ -53,7 +53,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 3 check or doctor found a probl
     commands: () => program.createHelp().visibleCommands(program),
   };
   for (const declare of COMMANDS) declare(line);
-  // A server for `doctor` to call.
+  // The server that `doctor` calls.
   program
     .command("echo-server", { hidden: true })
     .action(async () => (await import("./doctor/echo-server.ts")).echoServer());

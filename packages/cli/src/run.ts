@@ -7,9 +7,9 @@ import { describeSystemError } from "./failures/system-error.ts";
 import { ReaderLeft, type Terminal, guarded } from "./output/terminal.ts";
 
 /**
- * Runs a command line. Without a command it is `report`.
- * @returns The exit code: 0, 1 (it failed), 2 (it makes no sense), 3 (`check` and `doctor` found something), or that of
- * the server that was recorded.
+ * Runs a command line. The default command is `report`.
+ * @returns The exit code: 0, 1 (failure), 2 (incorrect usage), 3 (`check` or `doctor` found a problem), or that of the
+ * recorded server.
  */
 export async function run(words: readonly string[], given: Terminal): Promise<number> {
   const terminal = guarded(given);
@@ -32,7 +32,7 @@ export async function run(words: readonly string[], given: Terminal): Promise<nu
   }
 }
 
-/** Options without a command are those of `report`; help and the version are the program's. */
+/** Inserts `report` before options without a command, except for the program's own help and version options. */
 function withCommand(words: readonly string[]): readonly string[] {
   const [first] = words;
   const isProgram = first !== undefined && ["-h", "--help", "-V", "--version"].includes(first);
@@ -41,12 +41,12 @@ function withCommand(words: readonly string[]): readonly string[] {
     : words;
 }
 
-const FIRST_STEPS = `To record: toolmeter record <a server's command>, or toolmeter install <client>. To try it out: toolmeter demo`;
+const FIRST_STEPS = `To record calls: toolmeter record <server command>, or toolmeter install <client>. To try it with sample data: toolmeter demo`;
 
-/** Says what went wrong, and what to do about it. Returns the exit code. A stack is for faults of our own alone. */
+/** Prints the error with its remedy and returns the exit code. Prints a stack trace only for unexpected errors. */
 function explain(error: unknown, terminal: Terminal): number {
   if (error instanceof ReaderLeft) return EXIT.ok;
-  // Commander has said it already.
+  // Commander has printed it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof InputError) {
     terminal.err(`error: ${error.message}`);
@@ -67,10 +67,10 @@ function explain(error: unknown, terminal: Terminal): number {
 function describeDatabaseError(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error.name === "AnalyticsError") return error.message;
-  // Of a question, which met what opening the file did not.
+  // An error that occurs during a query, not when opening the file.
   const isSqlites = isCoded(error) && error.code.startsWith("SQLITE_");
   return isSqlites
-    ? `Expected an answer from the database, but SQLite says: ${error.message} (${error.code}). To examine the file: toolmeter doctor --deep`
+    ? `Expected a result from the database, but SQLite reports: ${error.message} (${error.code}). To check the file: toolmeter doctor --deep`
     : undefined;
 }
 

@@ -1,9 +1,9 @@
-/** The thread that asks in SQL: nothing stops SQLite in its own thread, so the first one stays free to end the process. */
+/** The worker that runs `sql` queries. SQLite cannot be interrupted in its thread, so the main thread stays free to exit. */
 import { type SqlAnswerOptions, answerSql } from "./sql/answer.ts";
 
 declare const self: Worker;
 
-/** What is asked. */
+/** The query and how to print its result. */
 export interface SqlQuestion {
   readonly text: string;
   readonly options: SqlAnswerOptions;
@@ -11,10 +11,10 @@ export interface SqlQuestion {
   readonly hasColor: boolean;
 }
 
-/** What the thread is told: a question; then, of each text, that it is written. */
+/** Messages to the worker: a question, then `"taken"` for each text that was written. */
 export type ToSqlThread = SqlQuestion | "taken";
 
-/** What it says: text as it comes, then how it ended. An error does not keep its class on the way. */
+/** Messages from the worker: texts, then the outcome. Errors lose their class between threads. */
 export type SqlReply =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "done" }

@@ -4,13 +4,13 @@ import { standardOutput } from "./output/standard-output.ts";
 
 const words = process.argv.slice(2);
 
-// Asked often, by scripts and by people who wonder whether it is there: as little as possible is loaded for it.
+// Answered without loading the program, because scripts often check the version.
 const isAnswered =
   words.length === 1 &&
   (words[0] === "--version" || words[0] === "-V") &&
   (await standardOutput()(`${version}\n`).then(
     () => true,
-    // The whole program says what is wrong.
+    // The whole program then reports the error.
     () => false,
   ));
 if (!isAnswered) {

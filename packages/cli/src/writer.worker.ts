@@ -1,2 +1,2 @@
-// The thread that writes, as a program of its own: a binary has to have it inside.
+// The writer thread as a separate program, so that a binary can contain it.
 import "@toolmeter/core/writer.worker";

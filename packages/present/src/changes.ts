@@ -1,13 +1,13 @@
 import { NOTHING, grouped } from "./numbers.ts";
 import { MAX_PERCENT } from "./shares.ts";
 
-/** `+12 %`, `−3 %`, `±0 %`; `new` if there was nothing before. */
+/** Formats a relative change: `+12 %`, `−3 %`, `±0 %`; `new` if `before` is 0. */
 export function change(now: number, before: number): string {
   if (before === 0) return now === 0 ? "±0 %" : "new";
   return difference((now / before - 1) * 100, "%");
 }
 
-/** The difference of two shares, in percentage points: `+0.3 pt`. */
+/** Formats the difference of two shares in percentage points: `+0.3 pt`. */
 export function changeOfShare(now: number, before: number): string {
   return difference((now - before) * 100, "pt");
 }

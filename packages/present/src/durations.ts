@@ -11,9 +11,9 @@ const UNITS: Record<string, number> = {
 };
 
 /**
- * Parses a length of time such as `500ms`, `1.5s`, `30m`, `24h`, `7d` or `2w`.
+ * Parses a duration such as `500ms`, `1.5s`, `30m`, `24h`, `7d` or `2w`.
  *
- * Not `parse-duration`: it takes `-7d`, `7y`, `1,5s` (15 s) and `1M` (a minute) without a word.
+ * Not `parse-duration`: it silently accepts `-7d`, `7y`, `1,5s` (as 15 s) and `1M` (as a minute).
  * @returns Milliseconds.
  * @throws InputError
  */
@@ -22,7 +22,7 @@ export function parseDuration(text: string): number {
   const factor = UNITS[unit];
   if (number === undefined || factor === undefined) {
     throw new InputError(
-      `Expected a length of time such as 500ms, 30m, 24h or 7d, got ${JSON.stringify(text)}.`,
+      `Expected a duration such as 500ms, 30m, 24h or 7d, got ${JSON.stringify(text)}.`,
     );
   }
   return Number(number) * factor;
@@ -31,9 +31,9 @@ export function parseDuration(text: string): number {
 const MAX_DAYS = 999_999;
 
 /**
- * `0.42 ms`, `7.1 ms`, `312 ms`, `1.25 s`, `2 min 5 s`, `3 h 20 min`, `2 d 7 h`, `>999,999 d`.
+ * Formats milliseconds: `0.42 ms`, `7.1 ms`, `312 ms`, `1.25 s`, `2 min 5 s`, `3 h 20 min`, `2 d 7 h`, `>999,999 d`.
  *
- * Not `pretty-ms`: it shows 0.04 ms as `1ms`, 999.6 ms as `999ms`, and throws on NaN and infinity.
+ * Not `pretty-ms`: it formats 0.04 ms as `1ms` and 999.6 ms as `999ms`, and throws on NaN and infinity.
  */
 export function duration(ms: number): string {
   return signed(ms, lengthOfTime);

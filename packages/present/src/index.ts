@@ -1,6 +1,6 @@
 /**
- * The public names of `@toolmeter/present`: what people write and read, as values and back. Pure: nothing is read,
- * written or asked here.
+ * The public names of `@toolmeter/present`: parses user input and formats values for people. Has no effects: it performs
+ * no I/O.
  */
 export { change, changeOfShare } from "./changes.ts";
 export { duration, parseDuration } from "./durations.ts";

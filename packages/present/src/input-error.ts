@@ -1,2 +1,2 @@
-/** A text that a user gave is not what was expected. The message says what was expected, and what came. */
+/** Invalid user input. The message states what was expected and what was given. */
 export class InputError extends Error {}

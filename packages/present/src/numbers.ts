@@ -1,22 +1,22 @@
-/** What is shown for no value, and for one that is no number. */
+/** Shown for missing values and NaN. */
 export const NOTHING = "–";
 
 export const THOUSANDS: readonly string[] = ["", "k", "M", "G", "T", "P", "E"];
 
-/** A number by its magnitude, with its sign before it; NaN is no number. */
+/** Formats a number's magnitude with `toText`, preceded by its sign. Returns `–` for NaN. */
 export function signed(value: number, toText: (magnitude: number) => string): string {
   if (Number.isNaN(value)) return NOTHING;
   return value < 0 ? `−${toText(-value)}` : toText(value);
 }
 
-/** `1,234,567`. `Intl` would take 2 ms to load for it. What no double counts exactly is scaled. */
+/** Formats an integer: `1,234,567`. Loading `Intl` for this would take 2 ms. Integers above 2^53 are scaled instead. */
 export function grouped(value: number): string {
   return Math.abs(value) > Number.MAX_SAFE_INTEGER
     ? scaled(value, THOUSANDS, "")
     : signed(value, (count) => count.toFixed(0).replaceAll(/\B(?=(?:\d{3})+$)/g, ","));
 }
 
-/** `12.3k`, `120 MB`: three digits and the unit that fits. */
+/** Formats a number with up to three digits and a fitting unit: `12.3k`, `120 MB`. */
 export function scaled(value: number, units: readonly string[], gap: string): string {
   return signed(value, (magnitude) => {
     let size = magnitude;

@@ -2,25 +2,25 @@ import type { CallFilter, ToolCallStatus } from "@toolmeter/core/queries";
 import { InputError } from "./input-error.ts";
 import { localZone, parseMoment, parseZone } from "./times.ts";
 
-/** A question as a user puts it: options of a command line, or parameters of a URL. */
+/** A question as text: options of a command line, or parameters of a URL. */
 export interface QuestionTexts {
-  /** As `parseMoment` reads it. @default "7d" */
+  /** Start of the period, for `parseMoment`. @default "7d" */
   readonly since?: string | undefined;
-  /** As `parseMoment` reads it. @default "all", which is no end */
+  /** End of the period, for `parseMoment`. @default "all", which means no end */
   readonly until?: string | undefined;
-  /** Names or patterns, as are servers and clients. */
+  /** Names or patterns, like `server` and `client`. */
   readonly tool?: readonly string[] | undefined;
   readonly server?: readonly string[] | undefined;
   readonly client?: readonly string[] | undefined;
   readonly session?: string | undefined;
   readonly status?: readonly string[] | undefined;
-  /** A time zone. @default the system's */
+  /** A time zone. @default the system's time zone */
   readonly tz?: string | undefined;
 }
 
-/** A question with its defaults applied, its times absolute and its names known. */
+/** A parsed question: defaults applied, times absolute, statuses validated. */
 export interface Question {
-  /** Without `until`, calls stamped by a clock that ran ahead are among them. */
+  /** Without `until`, calls with a start time in the future (from a clock that ran ahead) are included. */
   readonly filter: CallFilter;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;
@@ -31,7 +31,7 @@ const DEFAULT_SINCE = "7d";
 
 /**
  * Parses a question.
- * @param statuses The statuses there are: `TOOL_CALL_STATUSES` of the core.
+ * @param statuses All statuses: `TOOL_CALL_STATUSES` of the core.
  * @throws InputError
  */
 export function parseQuestion(
@@ -43,7 +43,7 @@ export function parseQuestion(
   const since = parseMoment(texts.since ?? DEFAULT_SINCE, now, zone);
   const until = parseMoment(texts.until ?? "all", now, zone);
   if (since !== undefined && until !== undefined && since >= until) {
-    throw new InputError("Expected since to be before until. Exchange them.");
+    throw new InputError("Expected since to be before until. Swap them.");
   }
   return {
     filter: {

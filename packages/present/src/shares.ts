@@ -3,7 +3,7 @@ import { grouped, signed } from "./numbers.ts";
 
 export const MAX_PERCENT = 999_999;
 
-/** A share as a percentage; a share above 0 is never shown as `0 %`. */
+/** Formats a share as a percentage. A share above 0 is never formatted as `0 %`. */
 export function percent(share: number): string {
   return signed(share, (size) => {
     if (size === 0) return "0 %";
@@ -15,7 +15,7 @@ export function percent(share: number): string {
 
 /**
  * Parses a share such as `2%`, `0.5 %` or `0.02`.
- * @returns From 0 to 1.
+ * @returns A number from 0 to 1.
  * @throws InputError
  */
 export function parseShare(text: string): number {

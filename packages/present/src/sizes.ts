@@ -4,9 +4,9 @@ import { scaled } from "./numbers.ts";
 const NAMES = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 /**
- * `999 B`, `1.5 kB`, `120 MB`, `>999 EB`.
+ * Formats a number of bytes: `999 B`, `1.5 kB`, `120 MB`, `>999 EB`.
  *
- * Not `pretty-bytes`: it throws on NaN, and 1e300 takes 280 characters.
+ * Not `pretty-bytes`: it throws on NaN and formats 1e300 with 280 characters.
  */
 export function bytes(count: number): string {
   return scaled(count, NAMES, " ");

@@ -3,8 +3,8 @@ import { InputError } from "./input-error.ts";
 import { NOTHING } from "./numbers.ts";
 
 /**
- * Parses a moment: a length of time before now, `today`, `yesterday`, `all`, or a date or time as in ISO 8601, which is
- * in the zone unless it has an offset.
+ * Parses a point in time: a duration before now, `today`, `yesterday`, `all`, or an ISO 8601 date or time, which is in the
+ * time zone unless it has an offset.
  * @returns Milliseconds since 1970 UTC; `undefined` for `all`.
  * @throws InputError
  */
@@ -27,7 +27,7 @@ export function parseMoment(text: string, now: number, zone: string): number | u
 }
 
 /**
- * The name of a time zone that exists.
+ * Returns the name of an existing time zone.
  * @throws InputError
  */
 export function parseZone(text: string): string {
@@ -40,23 +40,23 @@ export function parseZone(text: string): string {
   }
 }
 
-/** The system's time zone. */
+/** Returns the system's time zone. */
 export function localZone(): string {
   return Temporal.Now.timeZoneId();
 }
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** The moments that dates have, in milliseconds around 1970 (https://tc39.es/ecma262/#sec-time-values-and-time-range). */
+/** The range of dates, in milliseconds before and after 1970 (https://tc39.es/ecma262/#sec-time-values-and-time-range). */
 const MAX_TIME = 8.64e15;
 
-/** `undefined` if there is no such time. */
+/** Converts to the time zone; returns `undefined` if the time is out of range. */
 function zoned(ms: number, zone: string): Temporal.ZonedDateTime | undefined {
   if (!(Math.abs(ms) <= MAX_TIME)) return undefined;
   return Temporal.Instant.fromEpochMilliseconds(Math.round(ms)).toZonedDateTimeISO(zone);
 }
 
-/** `Nov 24 10:46`, in the zone; `–` if there is no such time. */
+/** Formats a time in the time zone as `Nov 24 10:46`; `–` if it is out of range. */
 export function shortTime(ms: number, zone: string): string {
   const time = zoned(ms, zone);
   if (!time) return NOTHING;
@@ -66,12 +66,12 @@ export function shortTime(ms: number, zone: string): string {
   return `${MONTHS[time.month - 1]} ${date} ${hours}:${minutes}`;
 }
 
-/** `10:46:03`, in the zone; `–` if there is no such time. */
+/** Formats a time in the time zone as `10:46:03`; `–` if it is out of range. */
 export function clockTime(ms: number, zone: string): string {
   return zoned(ms, zone)?.toPlainTime().toString({ smallestUnit: "second" }) ?? NOTHING;
 }
 
-/** `2026-11-24T10:46:03.120+01:00`, for programs; empty if there is no such time. */
+/** Formats a time as `2026-11-24T10:46:03.120+01:00`, for programs; empty if it is out of range. */
 export function isoTime(ms: number, zone: string): string {
   return zoned(ms, zone)?.toInstant().toString({ timeZone: zone, fractionalSecondDigits: 3 }) ?? "";
 }

@@ -5,7 +5,7 @@ import { percent } from "./shares.ts";
 import { bytes } from "./sizes.ts";
 import { shortTime } from "./times.ts";
 
-/** What a value means, which decides how it is shown. */
+/** The meaning of a value, which determines its format. */
 export type Kind =
   | "text"
   | "bar"
@@ -19,7 +19,7 @@ export type Kind =
 
 export type Value = string | number | bigint | null;
 
-/** A value as people read it: short, whatever the value; `null` is `–`. */
+/** Formats a value for people. The result is always short; `null` becomes `–`. */
 export function show(value: Value, kind: Kind, zone: string): string {
   if (value === null) return NOTHING;
   if (typeof value === "string") return kind === "bar" ? value : plain(value);

@@ -9,10 +9,10 @@ import { type PrintOptions, print } from "../output/print.ts";
 import type { Terminal } from "../output/terminal.ts";
 import type { Selection } from "./pick.ts";
 
-/** The options of every command that asks the file. */
+/** The options of every command that queries the file. */
 export interface AskOptions extends QuestionTexts, PrintOptions {
   readonly db?: string | undefined;
-  /** Rows at most; 0 is all. @default 20 */
+  /** Most rows to print; 0 for all. @default 20 */
   readonly limit?: number | undefined;
   readonly sort?: string | undefined;
 }
@@ -22,7 +22,7 @@ export interface Question extends Asked, Selection {}
 const DEFAULT_LIMIT = 20;
 
 /**
- * The question that options ask.
+ * Parses command-line options to a question.
  * @throws InputError
  */
 export function toQuestion(
@@ -37,7 +37,7 @@ export function toQuestion(
   };
 }
 
-/** Asks the file, and prints the answer. */
+/** Queries the file and prints the result. */
 export async function answer(
   options: AskOptions,
   terminal: Terminal,

@@ -21,7 +21,7 @@ export interface CheckOptions extends AskOptions {
   readonly overall?: true | undefined;
 }
 
-/** Compares tools with limits. Returns the exit code: 3 if one is exceeded, or if there is no call to compare. */
+/** Compares tools with limits. Returns the exit code: 3 if a limit is exceeded, or if there are no calls to check. */
 export async function check(options: CheckOptions, terminal: Terminal): Promise<number> {
   const budgets = parseBudgets(options);
   const { minCalls, overall: isOverall } = options;
@@ -49,8 +49,8 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
 }
 
 function nothingToCheck(minCalls: number): string {
-  const tools = minCalls > 1 ? ` of tools with at least ${minCalls} calls` : "";
-  return `Expected calls to check, but this period has none${tools}. A longer one: --since 30d`;
+  const expected = minCalls > 1 ? `a tool with at least ${minCalls} calls` : "calls to check";
+  return `Expected ${expected}, but this period has none. Try a longer one: --since 30d`;
 }
 
 function verdict(checked: number, exceeded: number): string {

@@ -22,14 +22,16 @@ export const CLIENT_COLUMNS: readonly Column<ClientUsage>[] = [
   { header: "last call", kind: "time", value: ({ lastCallAt }) => lastCallAt },
 ];
 
-/** Who calls. */
+/** Prints the usage per client. */
 export function clients(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     const { rows, note } = pick(askClients(source, question.filter), question);
     return {
       data: rows,
       sections: [
-        table(rows, CLIENT_COLUMNS, { note: rows.length === 0 ? "No calls in this time." : note }),
+        table(rows, CLIENT_COLUMNS, {
+          note: rows.length === 0 ? "No calls in this period." : note,
+        }),
       ],
     };
   });

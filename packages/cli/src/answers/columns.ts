@@ -1,4 +1,4 @@
-/** Columns that several commands show alike. */
+/** Columns that several commands share. */
 import type { CallSummary, Figures, LiveCall } from "@toolmeter/core/queries";
 import type { Column, Tone } from "../output/page.ts";
 

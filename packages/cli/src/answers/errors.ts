@@ -18,7 +18,7 @@ export const ERROR_COLUMNS: readonly Column<ErrorClass>[] = [
   { header: "last message", value: ({ lastMessage }) => lastMessage },
 ];
 
-/** What goes wrong, by tool and kind. */
+/** Prints failures grouped by tool and kind of error. */
 export function errors(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     const { rows, note } = pick(errorClasses(source, question.filter), question);
@@ -26,7 +26,7 @@ export function errors(options: AskOptions, terminal: Terminal): Promise<void> {
       data: rows,
       sections: [
         table(rows, ERROR_COLUMNS, {
-          note: rows.length === 0 ? "No failures in this time." : note,
+          note: rows.length === 0 ? "No failures in this period." : note,
         }),
       ],
     };

@@ -11,7 +11,7 @@ interface Fact {
   readonly isBad?: boolean;
 }
 
-/** What recording costs, what it lost, and what the file holds. */
+/** Prints the costs and losses of recording, and the content of the file. */
 export function health(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, async (source, { filter, zone, now }) => {
     const recording = recordingHealth(source, filter);
@@ -29,24 +29,28 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
         kind: "count" as const,
         isBad: value > 0,
       })),
-      { name: "taken in after a crash", value: recording.recovered, kind: "count" },
+      { name: "recovered after a crash", value: recording.recovered, kind: "count" },
       {
-        name: "kept in memory alone",
+        name: "not journalled at once",
         value: recording.unjournaled,
         kind: "count",
         isBad: recording.unjournaled > 0,
       },
-      { name: "failed writes, retried", value: recording.failedFlushes, kind: "count" },
-      { name: "cost of a record", value: recording.recordingMsPerRecord, kind: "ms" },
-      { name: "commit p99, worst hour", value: recording.commitP99Ms, kind: "ms" },
-      { name: "longest wait for a lock", value: recording.lockWaitMaxMs, kind: "ms" },
-      { name: "records waiting at most", value: recording.queuePeak, kind: "count" },
+      { name: "failed writes (retried)", value: recording.failedFlushes, kind: "count" },
+      { name: "cost per record", value: recording.recordingMsPerRecord, kind: "ms" },
+      { name: "commit p99 (worst hour)", value: recording.commitP99Ms, kind: "ms" },
+      { name: "longest lock wait", value: recording.lockWaitMaxMs, kind: "ms" },
+      { name: "most records waiting", value: recording.queuePeak, kind: "count" },
       { name: "calls in flight now", value: lag.running, kind: "count" },
-      { name: "ended, not yet in the file", value: lag.waiting, kind: "count" },
-      { name: "for how long", value: lag.oldestAt && Math.max(0, now - lag.oldestAt), kind: "ms" },
+      { name: "ended but not yet in the file", value: lag.waiting, kind: "count" },
+      {
+        name: "age of the oldest of them",
+        value: lag.oldestAt && Math.max(0, now - lag.oldestAt),
+        kind: "ms",
+      },
       { name: "file", value: file.bytes, kind: "bytes" },
       { name: "write-ahead log", value: walBytes, kind: "bytes" },
-      { name: "free in the file", value: file.freeBytes, kind: "bytes" },
+      { name: "free space in the file", value: file.freeBytes, kind: "bytes" },
       { name: "calls", value: file.calls, kind: "count" },
       { name: "sessions", value: file.sessions, kind: "count" },
       { name: "definitions", value: file.definitions, kind: "count" },
@@ -62,7 +66,7 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
       },
       {
         name: "since the last call",
-        // A clock that ran ahead may have stamped it.
+        // Never negative, even if a clock ran ahead when the call was recorded.
         value: file.lastCallAt && Math.max(0, now - file.lastCallAt),
         kind: "ms",
       },
@@ -76,9 +80,9 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
           note:
             recording.lastError === null
               ? undefined
-              : `Last error, ${shortTime(recording.lastErrorAt ?? 0, zone)}: ${recording.lastError}`,
+              : `Last error (${shortTime(recording.lastErrorAt ?? 0, zone)}): ${recording.lastError}`,
           headers: [
-            { text: "fact", kind: "text" },
+            { text: "measure", kind: "text" },
             { text: "value", kind: "count" },
           ],
           rows: facts.map(({ name, value, kind, isBad }) => [

@@ -1,16 +1,16 @@
 import { InputError } from "@toolmeter/present";
 
-/** Which rows of an answer are shown, and in which order. */
+/** The number and order of the printed rows. */
 export interface Selection {
-  /** Rows at most. */
+  /** Most rows. */
   readonly limit: number;
-  /** A field of the rows. */
+  /** The field to sort by. */
   readonly sort: string | undefined;
 }
 
 /**
- * Sorts rows by a field, numbers from the largest, texts from A, and keeps as many as asked for.
- * @param rows In their usual order, which stays without `sort`.
+ * Sorts rows by a field (numbers in descending, strings in ascending order) and keeps the first `limit`.
+ * @param rows Rows in their default order, which is kept without `sort`.
  * @throws InputError if the rows have no such field.
  */
 export function pick<Row extends object>(

@@ -14,7 +14,7 @@ import { type AskOptions, type Question, answer } from "./ask.ts";
 import { FIGURES, OUTPUT_TOKENS, TOOL } from "./columns.ts";
 import { pick } from "./pick.ts";
 
-/** The most useful page: what was called, how it went, what changed, and what to look at next. */
+/** Prints the overview: usage, changes since the previous period, and next steps. */
 export function report(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     const found = askReport(source, question.filter, question);
@@ -38,7 +38,7 @@ function toPage(found: Answer, question: Question): Page {
         ? [
             [title],
             [
-              `No calls. A longer time: toolmeter --since all. Nothing recorded yet: toolmeter record <server's command>.`,
+              `No calls. For a longer period: toolmeter --since all. To record calls: toolmeter record <server command>.`,
             ],
           ]
         : [
@@ -47,14 +47,14 @@ function toPage(found: Answer, question: Question): Page {
             ...warningOf(found.ahead, question.zone),
             table(tools, [TOOL, ...FIGURES, OUTPUT_TOKENS], { note }),
             [
-              "Look at next",
-              ...nextSteps(tools).map(([what, command]) => `  ${command.padEnd(32)}  ${what}`),
+              "Next steps",
+              ...nextSteps(tools).map(([reason, command]) => `  ${command.padEnd(32)}  ${reason}`),
             ],
           ],
   };
 }
 
-/** One line per figure: its value, its change, and its course. */
+/** Returns one line per figure: its value, its change and its course over time. */
 function summaryOf({ totals, before, buckets }: Report, zone: string): readonly string[] {
   const compared = (text: string) => (before && before.calls > 0 ? text : "");
   const lines: readonly (readonly [string, string, string, string])[] = [
@@ -98,12 +98,12 @@ function warningOf(ahead: number, zone: string): readonly Section[] {
   if (ahead === 0) return [];
   return [
     [
-      `${show(ahead, "count", zone)} of these calls are stamped later than now: a clock ran ahead. Without them: --until 0s`,
+      `${show(ahead, "count", zone)} of these calls have a start time in the future, because a clock ran ahead. To exclude them: --until 0s`,
     ],
   ];
 }
 
-/** `Last 7 days`, or from when to when. */
+/** Returns `Last 7 days` with its range, or only the range. */
 function titleOf({ since, until }: Report, { filter, zone }: Question): string {
   const isUntilNow = filter.until === undefined;
   if (since === null) return isUntilNow ? "All time" : `Until ${shortTime(until, zone)}`;
@@ -113,23 +113,23 @@ function titleOf({ since, until }: Report, { filter, zone }: Question): string {
   return isUntilNow && Number.isInteger(days) ? `Last ${days} days · ${range}` : range;
 }
 
-/** A command to copy: a name in it is one word to a shell, whatever it holds. */
+/** Returns a command to copy, with the name escaped for a shell. */
 function toolCommand({ toolName }: ToolUsage): string {
   return `toolmeter tools ${Bun.$.escape(toolName)}`;
 }
 
-/** Commands that show more of what stands out. */
+/** Suggests commands for the details of conspicuous tools. */
 function nextSteps(tools: readonly ToolUsage[]): readonly (readonly [string, string])[] {
   const failing = tools.toSorted((a, b) => b.failures - a.failures)[0];
   const slow = tools.toSorted((a, b) => b.totalMs - a.totalMs)[0];
   return [
     ...(failing && failing.failures > 0
-      ? [[`fails in ${percent(failing.failureRate)} of its calls`, toolCommand(failing)] as const]
+      ? [[`fails in ${percent(failing.failureRate)} of calls`, toolCommand(failing)] as const]
       : []),
     ...(slow && slow !== failing
-      ? [[`takes the most time: ${duration(slow.totalMs)} in all`, toolCommand(slow)] as const]
+      ? [[`takes the most time: ${duration(slow.totalMs)} in total`, toolCommand(slow)] as const]
       : []),
-    ["what goes wrong, by kind", "toolmeter errors"],
-    ["definitions that cost more than they are used", "toolmeter tax"],
+    ["failures by kind", "toolmeter errors"],
+    ["definitions that are rarely used", "toolmeter tax"],
   ];
 }

@@ -13,18 +13,18 @@ import type { Terminal } from "../output/terminal.ts";
 
 const BAR_COLUMNS = 24;
 
-/** One session as a waterfall: what was called when, and how long it took. */
+/** Prints the calls of one session as a waterfall. */
 export function session(id: string, options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, { zone, limit }) => {
     const [found, other] = findSessions(source, id);
     if (!found) {
       throw new CommandError(
-        `Expected a session, but none has ${JSON.stringify(id)} in its id. The latest: toolmeter sessions`,
+        `Expected the id of a session, or a part of it, but no id contains ${JSON.stringify(id)}. To list the latest: toolmeter sessions`,
       );
     }
     if (other) {
       throw new CommandError(
-        `Expected one session, but several have ${JSON.stringify(id)} in their id, such as ${found.id} and ${other.id}. Give more of it.`,
+        `Expected the id of one session, but several ids contain ${JSON.stringify(id)}, such as ${found.id} and ${other.id}. Give a longer part.`,
       );
     }
     const all = sessionCalls(source, found.id, -1);
@@ -49,7 +49,7 @@ function lengthOf({ startedAt, endedAt, endReason }: SessionSummary): string {
 }
 
 function columnsFor(calls: readonly CallSummary[]): readonly Column<CallSummary>[] {
-  // There may be more of them than a function takes arguments.
+  // Not Math.min(...): there may be more calls than a function accepts arguments.
   const [begin, end] = calls.reduce(
     ([from, to], { startedAt, durationMs }) => [
       Math.min(from, startedAt),

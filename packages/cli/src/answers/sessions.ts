@@ -6,9 +6,9 @@ import { type Column, table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
 
 export const SESSION_COLUMNS: readonly Column<SessionSummary>[] = [
-  { header: "began", kind: "time", value: ({ startedAt }) => startedAt },
+  { header: "started", kind: "time", value: ({ startedAt }) => startedAt },
   {
-    header: "lasted",
+    header: "duration",
     kind: "ms",
     value: ({ startedAt, endedAt }) => (endedAt === null ? null : endedAt - startedAt),
   },
@@ -26,10 +26,10 @@ export const SESSION_COLUMNS: readonly Column<SessionSummary>[] = [
   { header: "session", value: ({ id }) => id },
 ];
 
-/** The latest sessions. */
+/** Prints the latest sessions. */
 export function sessions(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
-    // Those that are sorted otherwise have to be known all.
+    // Another order needs all sessions.
     const limit =
       question.sort === undefined && Number.isFinite(question.limit) ? question.limit + 1 : -1;
     const { rows, note } = pick(latestSessions(source, question.filter, limit), question);
@@ -39,7 +39,7 @@ export function sessions(options: AskOptions, terminal: Terminal): Promise<void>
         table(rows, SESSION_COLUMNS, {
           note:
             rows.length === 0
-              ? "No sessions in this time."
+              ? "No sessions in this period."
               : note && "… and more: --limit 0 shows all",
         }),
       ],

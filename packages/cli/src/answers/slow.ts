@@ -13,7 +13,7 @@ const ORDERS: readonly CallOrder[] = [
   "inputBytes",
 ];
 
-/** The slowest calls; or the largest, or the latest. */
+/** Prints the slowest calls, or with `sort` the largest or the latest. */
 export function slow(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, { filter, limit, sort = "durationMs" }) => {
     const order = ORDERS.find((known) => known === sort);
@@ -22,9 +22,9 @@ export function slow(options: AskOptions, terminal: Terminal): Promise<void> {
         `Expected --sort to be one of ${ORDERS.join(", ")}, got ${JSON.stringify(sort)}.`,
       );
     }
-    // To SQLite, a negative limit is none.
+    // SQLite treats a negative limit as no limit.
     const rows = topCalls(source, filter, order, Number.isFinite(limit) ? limit : -1);
-    const note = rows.length === 0 ? "No calls in this time." : undefined;
+    const note = rows.length === 0 ? "No calls in this period." : undefined;
     return { data: rows, sections: [table(rows, [...CALL, CALL_MESSAGE], { note })] };
   });
 }

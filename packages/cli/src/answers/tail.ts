@@ -15,18 +15,18 @@ import { EXIT } from "../failures/exit-codes.ts";
 import { elide, paint } from "../output/table.ts";
 import type { Terminal } from "../output/terminal.ts";
 
-/** Between two looks, in milliseconds. `PRAGMA data_version` costs two microseconds. */
+/** Pause between two polls, in milliseconds. `PRAGMA data_version` costs two microseconds. */
 const POLL_MS = 100;
 
 const DEFAULT_LIMIT = 10;
 
-/** Ids that are remembered: a call is in a journal first, and up to five seconds later in the file. */
+/** Most remembered ids. A call appears first in a journal and up to five seconds later in the file. */
 const MAX_REMEMBERED = 20_000;
 
-/** Rows read from the file at once. */
+/** Rows per read from the file. */
 const PAGE_ROWS = 1_000;
 
-/** Shows calls as they come, until it is stopped; those in flight at the end, where a person watches. */
+/** Prints calls as they end, until it is stopped. On an interactive terminal, also shows the running calls below them. */
 export async function tail(
   options: AskOptions,
   terminal: Terminal,
@@ -50,7 +50,7 @@ export async function tail(
   return EXIT.interrupted;
 }
 
-/** The calls of journals and file together, each once. */
+/** Merges the calls of journals and file, each once. */
 class Feed {
   readonly #source: AnalyticsReader;
   readonly #filter: CallFilter;
@@ -106,7 +106,7 @@ class Feed {
   }
 }
 
-/** As the queries do it, for calls that are not in the file. */
+/** Applies a filter like the queries do, to calls that are not in the file yet. */
 function matches(
   call: LiveCall,
   { tools, servers, clients, sessionId, statuses }: CallFilter,
@@ -126,7 +126,7 @@ interface Style {
   readonly hasColor: boolean;
 }
 
-/** Lines that stay, and below them those of the calls in flight, which are drawn anew. */
+/** Prints permanent lines, and below them the running calls, which are redrawn. */
 class Board {
   readonly #style: Style;
   readonly #isLive: boolean;
@@ -138,7 +138,7 @@ class Board {
   }
 
   async show(lines: readonly string[], running: readonly LiveCall[]): Promise<void> {
-    // Up to the first line that is drawn anew, and clear from there.
+    // Move up to the first redrawn line and clear from there.
     const erase = this.#drawn === 0 ? "" : `\u001B[${this.#drawn}A\u001B[J`;
     const now = Date.now();
     const live = this.#isLive
@@ -169,7 +169,7 @@ function toLine(
   return paint(line, status === "running" ? "dim" : toneOfStatus(status), hasColor);
 }
 
-/** Resolves after the time, or when it is over. */
+/** Resolves after `ms` milliseconds, or when stopped. */
 function sleep(ms: number, stopped: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -182,7 +182,7 @@ function sleep(ms: number, stopped: AbortSignal): Promise<void> {
   });
 }
 
-/** Aborted by the first SIGINT or SIGTERM; a second one ends the process. */
+/** Returns a signal that the first SIGINT or SIGTERM aborts; a second one ends the process. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
   const signals = ["SIGINT", "SIGTERM"] as const;

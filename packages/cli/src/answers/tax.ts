@@ -5,7 +5,7 @@ import { pick } from "./pick.ts";
 import { table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
 
-/** What definitions cost the contexts they are listed in, against their use: what could be deleted. */
+/** Prints the tokens that definitions take in contexts, and how often the tools are used. */
 export function tax(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     const all = contextTax(source, question.filter);
@@ -24,7 +24,7 @@ export function tax(options: AskOptions, terminal: Terminal): Promise<void> {
           ? []
           : [
               [
-                `${all.length} definitions carried ${sum("carriedTokens")} tokens into contexts, ${sum("unusedTokens")} of them into sessions that never called the tool. ${never} were never called.`,
+                `${all.length} definitions took ${sum("carriedTokens")} tokens of context, ${sum("unusedTokens")} of them in sessions that never called the tool. ${never} tools were never called.`,
               ],
             ]),
         table(
@@ -47,7 +47,7 @@ export function tax(options: AskOptions, terminal: Terminal): Promise<void> {
           {
             note:
               rows.length === 0
-                ? "No session in this time was given definitions, as far as is known: they are recorded when tools are listed."
+                ? "No tool definitions are known for the sessions of this period. They are recorded when a client lists the tools."
                 : note,
           },
         ),

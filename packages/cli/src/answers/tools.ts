@@ -19,7 +19,7 @@ const MAX: Column<{ readonly maxMs: number | null }> = {
   value: ({ maxMs }) => maxMs,
 };
 
-/** All tools; or everything about one. */
+/** Prints the usage of all tools, or the details of one. */
 export function tools(
   name: string | undefined,
   options: AskOptions,
@@ -38,7 +38,7 @@ function allTools(source: AnalyticsReader, question: Question): Page {
     data: rows,
     sections: [
       table(rows, [TOOL, ...FIGURES, MAX, OUTPUT_TOKENS], {
-        note: rows.length === 0 ? "No calls in this time." : note,
+        note: rows.length === 0 ? "No calls in this period." : note,
       }),
     ],
   };
@@ -49,12 +49,14 @@ function oneTool(data: ToolDetails, zone: string): Page {
   if (totals.calls === 0 && definitions.length === 0) {
     return {
       data,
-      sections: [[`No calls of ${toolName} in this time. All tools: toolmeter tools --since all`]],
+      sections: [
+        [`No calls of ${toolName} in this period. To list all tools: toolmeter tools --since all`],
+      ],
     };
   }
   const periods = [
-    { period: "now", ...totals },
-    ...(before && before.calls > 0 ? [{ period: "before", ...before }] : []),
+    { period: "this period", ...totals },
+    ...(before && before.calls > 0 ? [{ period: "previous", ...before }] : []),
   ];
   return {
     data,
@@ -79,7 +81,7 @@ function oneTool(data: ToolDetails, zone: string): Page {
           { header: "tool", value: ({ to }) => to },
           { header: "times", kind: "count", value: ({ count }) => count },
           { header: "share", kind: "rate", value: ({ share }) => share },
-          { header: "after a failure", kind: "count", value: ({ afterFailure }) => afterFailure },
+          { header: "after failure", kind: "count", value: ({ afterFailure }) => afterFailure },
         ],
         "Next tools",
       ),
@@ -98,13 +100,13 @@ function oneTool(data: ToolDetails, zone: string): Page {
           },
           { header: "hash", value: ({ hash }) => hash.slice(0, 8) },
         ],
-        "Versions of its definition",
+        "Definition versions",
       ),
     ],
   };
 }
 
-/** The tool's name, its calls over time, and what changed. */
+/** Returns the tool's name, its calls over time, and the changes since the previous period. */
 function headline({ toolName, totals, before, buckets }: ToolDetails, zone: string): string {
   const trend = `${toolName}   ${show(totals.calls, "count", zone)} calls   ${sparkline(buckets.map(({ calls }) => calls))}`;
   if (!before || before.calls === 0) return trend;

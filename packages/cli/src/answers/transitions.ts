@@ -4,7 +4,7 @@ import { pick } from "./pick.ts";
 import { table } from "../output/page.ts";
 import type { Terminal } from "../output/terminal.ts";
 
-/** Which tool follows which. */
+/** Prints which tool is called after which. */
 export function transitions(options: AskOptions, terminal: Terminal): Promise<void> {
   return answer(options, terminal, (source, question) => {
     const { rows, note } = pick(askTransitions(source, question.filter), question);
@@ -14,14 +14,14 @@ export function transitions(options: AskOptions, terminal: Terminal): Promise<vo
         table(
           rows,
           [
-            { header: "after", value: ({ from }) => from },
-            { header: "comes", value: ({ to }) => to },
+            { header: "tool", value: ({ from }) => from },
+            { header: "next tool", value: ({ to }) => to },
             { header: "times", kind: "count", value: ({ count }) => count },
             { header: "share", kind: "rate", value: ({ share }) => share },
-            { header: "after a failure", kind: "count", value: ({ afterFailure }) => afterFailure },
-            { header: "pause", kind: "ms", value: ({ meanGapMs }) => meanGapMs },
+            { header: "after failure", kind: "count", value: ({ afterFailure }) => afterFailure },
+            { header: "mean gap", kind: "ms", value: ({ meanGapMs }) => meanGapMs },
           ],
-          { note: rows.length === 0 ? "No two calls in one session in this time." : note },
+          { note: rows.length === 0 ? "No session in this period has two calls." : note },
         ),
       ],
     };

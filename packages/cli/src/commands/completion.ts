@@ -6,7 +6,7 @@ export function completion({ command, commands, terminal }: CommandLine): void {
     "source <(toolmeter completion bash)",
     "toolmeter completion fish > ~/.config/fish/completions/toolmeter.fish",
   ])
-    .addArgument(new Argument("<shell>", "a shell").choices(["bash", "zsh", "fish"]))
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
     .action(async (shell) => {
       const { completion: scriptFor } = await import("../completion/completion.ts");
       await terminal.out(scriptFor(shell, commands()));

@@ -3,7 +3,7 @@ import { printOptions } from "./options.ts";
 
 export function doctor({ command, terminal, exit }: CommandLine): void {
   printOptions(
-    command("doctor", "make a test call to prove that recording works, and list problems", [
+    command("doctor", "verify with a test call that recording works, and list problems", [
       "toolmeter doctor",
       "toolmeter doctor --json",
     ]).option("--deep", "check the whole file for damage"),

@@ -17,7 +17,7 @@ export function exportCalls({ command, terminal }: CommandLine): void {
       )
       .option(
         "-o, --output <file>",
-        "a file, replaced once it is complete; - for standard output",
+        "the file to write, replaced only when complete; - for standard output",
         "-",
       )
       .option("--payloads", "include recorded arguments and results"),

@@ -3,7 +3,7 @@ import { questionOptions } from "./options.ts";
 
 export function health({ command, terminal }: CommandLine): void {
   questionOptions(
-    command("health", "what recording costs, what it lost, and how large the file is", [
+    command("health", "costs and losses of recording, and the size of the file", [
       "toolmeter health --since 24h",
     ]),
   ).action(async (options) => (await import("../answers/health.ts")).health(options, terminal));

@@ -4,16 +4,16 @@ import { FORMATS } from "../output/render.ts";
 
 type Options = Record<string, unknown>;
 
-/** Which file is used, and how much is printed beside the data. */
+/** The options for the database file and for messages. */
 export function fileOptions<Args extends unknown[], Opts extends Options>(
   command: Command<Args, Opts>,
 ) {
   return command
-    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, else the user's)")
-    .option("-q, --quiet", "print the data only");
+    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, otherwise the user's)")
+    .option("-q, --quiet", "print only the data");
 }
 
-/** Which file is read, and how the answer is printed. */
+/** The options for the database file and for the output format. */
 export function printOptions<Args extends unknown[], Opts extends Options>(
   command: Command<Args, Opts>,
 ) {
@@ -22,51 +22,51 @@ export function printOptions<Args extends unknown[], Opts extends Options>(
       .option("--json", "print JSON")
       .addOption(new Option("--format <name>", "output format").choices(FORMATS))
       .option("--tz <zone>", "time zone of days and times (default: the system's)")
-      .option("--no-color", "print without colours, as NO_COLOR does"),
+      .option("--no-color", "print without colours (like NO_COLOR)"),
   );
 }
 
-/** Which calls are counted. */
+/** The options that select calls. */
 export function filterOptions<Args extends unknown[], Opts extends Options>(
   command: Command<Args, Opts>,
 ) {
   return command
-    .option("--since <time>", "calls since then: 30m, 24h, 7d, today, 2026-11-01, all", "7d")
-    .option("--until <time>", "calls before then (default: no end)")
+    .option("--since <time>", "start of the period: 30m, 24h, 7d, today, 2026-11-01, all", "7d")
+    .option("--until <time>", "end of the period (default: no end)")
     .option("--tool <name...>", "calls of these tools; * and ? match any characters")
     .option("--server <name...>", "calls to these servers")
     .option("--client <name...>", "calls by these clients")
     .option("--session <id>", "calls of this session")
-    .option("--status <status...>", "calls that ended with: success, error, rejected, …");
+    .option("--status <status...>", "calls with these statuses: success, error, rejected, …");
 }
 
-/** Everything that a question to the file takes. */
+/** All options of a command that queries the file. */
 export function questionOptions<Args extends unknown[], Opts extends Options>(
   command: Command<Args, Opts>,
 ) {
   return printOptions(filterOptions(command))
     .addOption(limitOption())
-    .option("--sort <field>", "sort by a field of the JSON answer");
+    .option("--sort <field>", "sort by this field of the JSON output");
 }
 
-/** Which configuration is rewritten, and which of its servers. */
+/** The options that select a client's configuration and its servers. */
 export function configurationOptions<Args extends unknown[], Opts extends Options>(
   command: Command<Args, Opts>,
 ) {
   return fileOptions(
     command
       .option("--dry-run", "show the changes without making them")
-      .option("--server <name...>", "change these servers only")
-      .option("--config <file>", "the client's configuration file, if it is elsewhere"),
+      .option("--server <name...>", "change only these servers")
+      .option("--config <file>", "the client's configuration file, if not in the default place"),
   );
 }
 
-/** What `record` accepts: its own options end where the server's command begins. */
+/** The options of `record`, which end where the server's command begins. */
 export function recordOptions(command: Command) {
   return command
     .passThroughOptions()
-    .argument("[command...]", "the server's command, with its own options")
-    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, else the user's)")
+    .argument("[command...]", "the server's command with its options")
+    .option("--db <file>", "the analytics database (default: TOOLMETER_DB, otherwise the user's)")
     .addOption(
       new Option("--server-name <name>", "record the server under this name").env(
         "TOOLMETER_SERVER_NAME",
@@ -79,16 +79,16 @@ export function recordOptions(command: Command) {
     )
     .option("--payloads", "store arguments and results (or TOOLMETER_PAYLOADS=1)")
     .addOption(
-      new Option("--redact <keys>", "redact the values of these keys too, separated by commas")
+      new Option("--redact <keys>", "also redact the values of these keys, separated by commas")
         .env("TOOLMETER_REDACT")
         .argParser((text) => text.split(",")),
     )
-    .option("--http <url>", "record a server at a URL instead")
-    .option("--listen <address>", "where to listen for its clients", "127.0.0.1:0");
+    .option("--http <url>", "record the server at this URL instead of a command")
+    .option("--listen <address>", "address to listen on with --http", "127.0.0.1:0");
 }
 
 export function limitOption() {
-  return new Option("--limit <count>", "rows at most; 0 for all").argParser(count);
+  return new Option("--limit <count>", "most rows to print; 0 for all").argParser(count);
 }
 
 export function count(text: string): number {

@@ -9,6 +9,6 @@ export function prune({ command, terminal }: CommandLine): void {
     ])
       .option("--older-than <time>", "remove calls older than this, such as 90d")
       .option("--max-size <size>", "remove the oldest calls until the file fits, such as 500MB")
-      .option("-y, --yes", "remove them"),
+      .option("-y, --yes", "remove the calls"),
   ).action(async (options) => (await import("../transfer/prune.ts")).prune(options, terminal));
 }

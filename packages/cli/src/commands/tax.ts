@@ -3,7 +3,7 @@ import { questionOptions } from "./options.ts";
 
 export function tax({ command, terminal }: CommandLine): void {
   questionOptions(
-    command("tax", "context tokens that tool definitions take, and how often they are used", [
+    command("tax", "context tokens that tool definitions take, and how often the tools are used", [
       "toolmeter tax --since 30d",
     ]),
   ).action(async (options) => (await import("../answers/tax.ts")).tax(options, terminal));

@@ -6,7 +6,7 @@ export function tools({ command, terminal }: CommandLine): void {
     command("tools", "usage of all tools, or details of one", [
       "toolmeter tools --sort p95Ms",
       "toolmeter tools create_issue",
-    ]).argument("[name]", "a tool's name"),
+    ]).argument("[name]", "the tool's name"),
   ).action(async (name, options) =>
     (await import("../answers/tools.ts")).tools(name, options, terminal),
   );

@@ -1,4 +1,4 @@
-/** What a completion needs to know of a command. */
+/** The properties of a command that a completion script needs. */
 interface CommandLike {
   name(): string;
   description(): string;
@@ -18,7 +18,7 @@ interface ArgumentLike {
   readonly argChoices?: string[] | undefined;
 }
 
-/** The completions of a shell: commands, their options, and the values of those that have few. */
+/** Returns the completion script of a shell, with commands, options, and the values of arguments with fixed choices. */
 export function completion(
   shell: "bash" | "fish" | "zsh",
   commands: readonly CommandLike[],
@@ -72,7 +72,7 @@ complete -F _toolmeter toolmeter
 `;
 }
 
-/** Within single quotes, in the descriptions of `_arguments`. */
+/** Escapes a description of `_arguments` for single quotes. */
 function quoteZsh(text: string): string {
   return text.replaceAll("'", String.raw`'\''`).replaceAll(/[[\]:]/g, String.raw`\$&`);
 }

@@ -9,7 +9,7 @@ import type { Finding } from "./finding.ts";
 
 const MIN_BUN = "1.4.5";
 
-/** Less free space than this, in bytes, is worth a word. */
+/** Less free space than this causes a warning, in bytes. */
 const MIN_FREE_BYTES = 200_000_000;
 
 /** Longest wait for the write lock, in milliseconds. */
@@ -17,7 +17,7 @@ const LOCK_WAIT_MS = 2_000;
 
 const WEEK_MS = 604_800_000;
 
-/** What runs. */
+/** Checks the versions of Toolmeter and Bun. */
 export function checkVersions(): readonly Finding[] {
   const isNew = Bun.semver.order(Bun.version, MIN_BUN) >= 0;
   const detail = `toolmeter ${version}, Bun ${Bun.version}, ${process.platform} ${process.arch}`;
@@ -28,27 +28,27 @@ export function checkVersions(): readonly Finding[] {
           check: "versions",
           status: "fail",
           detail,
-          fix: `Expected Bun ${MIN_BUN} or later: bun upgrade`,
+          fix: `Upgrade to Bun ${MIN_BUN} or later: bun upgrade`,
         },
   ];
 }
 
-/** Whether recording is switched off. */
+/** Checks whether recording is disabled. */
 export function checkSwitch(): readonly Finding[] {
   const value = process.env["TOOLMETER_DISABLED"] ?? "";
   if (["", "0", "false"].includes(value))
-    return [{ check: "recording", status: "ok", detail: "is switched on" }];
+    return [{ check: "recording", status: "ok", detail: "enabled" }];
   return [
     {
       check: "recording",
       status: "fail",
-      detail: `is switched off by TOOLMETER_DISABLED=${value}`,
+      detail: `disabled by TOOLMETER_DISABLED=${value}`,
       fix: "unset TOOLMETER_DISABLED",
     },
   ];
 }
 
-/** The place of the file: its directory, its permissions, room for it. */
+/** Checks the file's existence and permissions, and the free disk space. */
 export async function checkPlace(file: string): Promise<readonly Finding[]> {
   let directory = dirname(file);
   while (!existsSync(directory) && dirname(directory) !== directory) directory = dirname(directory);
@@ -59,13 +59,13 @@ export async function checkPlace(file: string): Promise<readonly Finding[]> {
       ? {
           check: "disk",
           status: "warn",
-          detail: `${bytes(free)} are free`,
+          detail: `${bytes(free)} free`,
           fix: "Free some space, or: toolmeter prune --older-than 30d",
         }
-      : { check: "disk", status: "ok", detail: `${bytes(free)} are free` };
+      : { check: "disk", status: "ok", detail: `${bytes(free)} free` };
   if (!existsSync(file)) {
     return [
-      { check: "file", status: "ok", detail: `${file} will be made by the first record` },
+      { check: "file", status: "ok", detail: `${file} will be created with the first record` },
       room,
     ];
   }
@@ -78,14 +78,14 @@ export async function checkPlace(file: string): Promise<readonly Finding[]> {
       : {
           check: "file",
           status: "warn",
-          detail: `${detail}: others may read it`,
+          detail: `${detail}: accessible to other users`,
           fix: `chmod 600 ${Bun.$.escape(file)}`,
         },
     room,
   ];
 }
 
-/** Whether the file can be read and written now, and what it is set to. */
+/** Checks whether the file can be read and written now, and its settings and recent losses. */
 export async function checkDatabase(file: string, isDeep: boolean): Promise<readonly Finding[]> {
   if (!existsSync(file)) return [];
   try {
@@ -106,7 +106,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
             check: "database",
             status: "warn",
             detail,
-            fix: "Its file system has no shared memory: put the file on a local disk (TOOLMETER_DB)",
+            fix: "The file system does not support shared memory: move the file to a local disk (TOOLMETER_DB)",
           },
       ...(isDeep ? [toIntegrity(damage)] : []),
       lost.length === 0
@@ -117,7 +117,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
             detail: lost
               .map(([reason, count]) => `${count} ${reason.replaceAll("_", " ")}`)
               .join(", "),
-            fix: lastError === null ? "toolmeter health" : `The last error: ${lastError}`,
+            fix: lastError === null ? "toolmeter health" : `Last error: ${lastError}`,
           },
       await writability(file),
     ];
@@ -129,7 +129,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
         check: "database",
         status: "fail",
         detail,
-        fix: isOurs ? "As it says" : "toolmeter doctor --deep",
+        fix: isOurs ? "Follow the advice in the result" : "toolmeter doctor --deep",
       },
     ];
   }
@@ -137,16 +137,16 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
 
 function toIntegrity(damage: string): Finding {
   return damage === "ok"
-    ? { check: "integrity", status: "ok", detail: "the whole file is sound" }
+    ? { check: "integrity", status: "ok", detail: "no damage found" }
     : {
         check: "integrity",
         status: "fail",
         detail: damage,
-        fix: "Move the file away; a new one is begun. Or: sqlite3 <file> .recover",
+        fix: "Move the file away, so that a new one is created; or recover it: sqlite3 <file> .recover",
       };
 }
 
-/** Takes the write lock, and gives it back: whoever writes holds it for milliseconds. */
+/** Acquires and releases the write lock, which writers hold only for milliseconds. */
 async function writability(file: string): Promise<Finding> {
   const check = "write lock";
   const deadline = performance.now() + LOCK_WAIT_MS;
@@ -155,19 +155,19 @@ async function writability(file: string): Promise<Finding> {
       using db = createAnalyticsDb(file, { openTimeoutMs: LOCK_WAIT_MS });
       db.$client.run("begin immediate");
       db.$client.run("rollback");
-      return { check, status: "ok", detail: "is free" };
+      return { check, status: "ok", detail: "available" };
     } catch (error) {
       const detail = errorMessage(error);
       if (performance.now() > deadline) {
-        const fix = "End the process that holds it, or allow writing";
-        return { check, status: "fail", detail: `could not be had for 2 s (${detail})`, fix };
+        const fix = "End the process that holds it, or allow writing to the file";
+        return { check, status: "fail", detail: `not acquired within 2 s (${detail})`, fix };
       }
     }
     await Bun.sleep(20);
   }
 }
 
-/** Journals of processes that live, and what was set aside. */
+/** Counts the recording processes and lists files that were set aside. */
 export async function checkJournals(file: string): Promise<readonly Finding[]> {
   const names = await readdir(`${file}.journal`).catch(() => []);
   const living = livingRecorders(file).length;
@@ -181,7 +181,7 @@ export async function checkJournals(file: string): Promise<readonly Finding[]> {
     {
       check: "journals",
       status: "ok",
-      detail: `${living} ${living === 1 ? "process records" : "processes record"} now`,
+      detail: `${living} ${living === 1 ? "process is" : "processes are"} recording`,
     },
     ...(aside.length === 0
       ? []
@@ -190,7 +190,7 @@ export async function checkJournals(file: string): Promise<readonly Finding[]> {
             check: "set aside",
             status: "warn" as const,
             detail: aside.join(", "),
-            fix: "They could not be read whole. Look at them, then remove them",
+            fix: "These files are damaged. Inspect them, then remove them",
           },
         ]),
   ];

@@ -17,7 +17,7 @@ export interface DoctorOptions extends PrintOptions {
 
 const TONES = { ok: "good", warn: "warn", fail: "bad" } as const;
 
-/** Proves that recording works, and finds what is in its way. Returns the exit code: 3 if something fails. */
+/** Verifies that recording works and prints the findings. Returns the exit code: 3 if a check fails. */
 export async function doctor(options: DoctorOptions, terminal: Terminal): Promise<number> {
   const file = resolve(databasePath(options.db));
   const findings: readonly Finding[] = [
@@ -34,8 +34,8 @@ export async function doctor(options: DoctorOptions, terminal: Terminal): Promis
     sections: [
       table(findings, [
         { header: "", value: ({ status }) => status, tone: ({ status }) => TONES[status] },
-        { header: "what", value: ({ check }) => check },
-        { header: "found", value: ({ detail }) => detail },
+        { header: "check", value: ({ check }) => check },
+        { header: "result", value: ({ detail }) => detail },
         { header: "fix", value: ({ fix }) => fix ?? "" },
       ]),
     ],

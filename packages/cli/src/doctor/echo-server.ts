@@ -1,13 +1,13 @@
-/** A server that needs nothing: `doctor` makes its real call to it. */
+/** A minimal server, to which `doctor` makes its test call. */
 import { parseMessage } from "@toolmeter/mcp";
 
 const ECHO = {
   name: "echo",
-  description: "Answers with its text",
+  description: "Returns its text",
   inputSchema: { type: "object", properties: { text: { type: "string" } }, required: ["text"] },
 };
 
-/** Serves MCP over standard input and output, until the input ends. */
+/** Serves MCP over standard input and output until the input ends. */
 export async function echoServer(): Promise<void> {
   for await (const line of console) {
     const answer = answerTo(parseMessage(line));

@@ -1,8 +1,8 @@
-/** What `doctor` found out about one thing. */
+/** The result of one check of `doctor`. */
 export interface Finding {
   readonly check: string;
   readonly status: "fail" | "ok" | "warn";
   readonly detail: string;
-  /** What to do about it. */
+  /** How to solve the problem. */
   readonly fix?: string;
 }

@@ -6,7 +6,7 @@ import { openAnalyticsReader, topCalls } from "@toolmeter/core/queries";
 import { ownCommand } from "../own-command.ts";
 import type { Finding } from "./finding.ts";
 
-/** Longest time for the whole of it, in milliseconds. */
+/** Longest time for the whole test, in milliseconds. */
 const TIMEOUT_MS = 15_000;
 
 const MESSAGES = [
@@ -31,8 +31,8 @@ const MESSAGES = [
 ];
 
 /**
- * Records a real call of a real server, in a file of its own, and looks for it there.
- * @param own The words that start this program.
+ * Records a real call of a real server in a temporary file, and checks that it is there.
+ * @param own The command that starts this program.
  */
 export async function proveRecording(own: readonly string[] = ownCommand()): Promise<Finding> {
   const check = "a recorded call";
@@ -47,12 +47,12 @@ export async function proveRecording(own: readonly string[] = ownCommand()): Pro
   });
   const [answers, messages] = await Promise.all([recorder.stdout.text(), recorder.stderr.text()]);
   const code = await recorder.exited;
-  const fix = `Report it with this: ${messages.trim() || "no message"}`;
+  const fix = `Report this problem with the message: ${messages.trim() || "none"}`;
   if (code !== 0 || !answers.includes("hello")) {
     return {
       check,
       status: "fail",
-      detail: `the recorded server ended with ${code}, its answers: ${answers.length} characters`,
+      detail: `the recorded server exited with code ${code} after ${answers.length} characters of output`,
       fix,
     };
   }
@@ -67,12 +67,12 @@ export async function proveRecording(own: readonly string[] = ownCommand()): Pro
       return {
         check,
         status: "ok",
-        detail: `made, answered and found in a file of its own, ${call.durationMs.toFixed(1)} ms`,
+        detail: `answered and found in a temporary file, ${call.durationMs.toFixed(1)} ms`,
       };
     }
-    return { check, status: "fail", detail: "it was answered, but is not in its file", fix };
+    return { check, status: "fail", detail: "answered, but not found in the temporary file", fix };
   } catch (error) {
     const reason = errorMessage(error);
-    return { check, status: "fail", detail: `its file cannot be read (${reason})`, fix };
+    return { check, status: "fail", detail: `the temporary file cannot be read (${reason})`, fix };
   }
 }

@@ -1,6 +1,6 @@
 import { EXIT } from "./exit-codes.ts";
 
-/** A failure that is told to the user without a stack. */
+/** A failure that is printed without a stack trace. */
 export class CommandError extends Error {
   readonly exitCode: number;
 

@@ -2,9 +2,9 @@ export const EXIT = {
   ok: 0,
   /** A command failed. */
   failure: 1,
-  /** The command line makes no sense. */
+  /** The command line is invalid. */
   usage: 2,
-  /** `check` or `doctor` found something. */
+  /** `check` or `doctor` found a problem. */
   findings: 3,
   /** Stopped by SIGINT. */
   interrupted: 130,

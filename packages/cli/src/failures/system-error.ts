@@ -1,11 +1,11 @@
-/** What a system's error code (errno(3)) means to a user, and the way out. */
-const MEANINGS: Record<string, readonly [reason: string, wayOut: string]> = {
+/** The meaning of system error codes (errno(3)) and their remedies. */
+const MEANINGS: Record<string, readonly [reason: string, remedy: string]> = {
   EACCES: ["permission is denied", "Change the permissions, or choose another path"],
   EBADF: ["it is closed", "Leave it open, or choose another output"],
-  EBUSY: ["it is in use", "Close what uses it, and try again"],
-  EDQUOT: ["the disk quota is used up", "Free some space, or choose another disk"],
+  EBUSY: ["it is in use", "Close the program that uses it, and try again"],
+  EDQUOT: ["the disk quota is exceeded", "Free some space, or choose another disk"],
   EEXIST: ["it exists already", "Choose another path"],
-  EFBIG: ["the file may not become that large here", "Choose another disk, or write less"],
+  EFBIG: ["the file exceeds the size limit", "Choose another disk, or write less"],
   EIO: ["the device failed", "Check the disk, or choose another one"],
   EISDIR: ["it is a directory", "Name a file"],
   ELOOP: ["its symbolic links form a loop", "Choose another path"],
@@ -13,18 +13,19 @@ const MEANINGS: Record<string, readonly [reason: string, wayOut: string]> = {
   ENAMETOOLONG: ["the path is too long", "Choose a shorter one"],
   ENFILE: ["the system has too many open files", "Close other programs"],
   ENOENT: ["there is no such file or directory", "Check the path"],
-  ENOMEM: ["there is no memory left", "Close other programs"],
+  ENOMEM: ["no memory is left", "Close other programs"],
   ENOSPC: ["the disk is full", "Free some space, or choose another disk"],
   ENOTDIR: ["a part of the path is not a directory", "Check the path"],
   ENXIO: ["nothing is connected to it", "Choose another path"],
   EPERM: ["the operation is not permitted", "Change the permissions, or choose another path"],
-  EPIPE: ["its reader has gone", "Keep the reader running"],
+  EPIPE: ["its reader has closed", "Keep the reader running"],
   EROFS: ["the file system is read-only", "Choose another path"],
 };
 
 /**
- * A failed system call as a sentence: what was expected, what happened, and the way out. `undefined` for other errors.
- * @param expected Such as `Expected to write a.csv`. Default: from the call and path that the error names.
+ * Describes a failed system call in a sentence: what was expected, what happened and how to solve it. Returns `undefined`
+ * for other errors.
+ * @param expected For example `Expected to write a.csv`. Default: derived from the call and path of the error.
  */
 export function describeSystemError(error: unknown, expected?: string): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string")
@@ -32,8 +33,8 @@ export function describeSystemError(error: unknown, expected?: string): string |
   const { code } = error;
   // Node's own codes are `ERR_…`.
   if (!/^E[A-Z0-9]+$/.test(code)) return undefined;
-  const [reason, wayOut] = MEANINGS[code] ?? [`the system refused: ${error.message}`, "Try again"];
-  return `${expected ?? expectationOf(error)}, but ${reason} (${code}). ${wayOut}.`;
+  const [reason, remedy] = MEANINGS[code] ?? [`the system refused: ${error.message}`, "Try again"];
+  return `${expected ?? expectationOf(error)}, but ${reason} (${code}). ${remedy}.`;
 }
 
 function expectationOf(error: Error): string {

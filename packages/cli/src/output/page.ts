@@ -1,6 +1,6 @@
 import type { Kind, Value } from "@toolmeter/present";
 
-/** How a cell is coloured, where there are colours. */
+/** The meaning of a cell, shown as its colour. */
 export type Tone = "bad" | "warn" | "good" | "dim";
 
 export interface Column<Row> {
@@ -13,32 +13,31 @@ export interface Column<Row> {
 
 interface Cell {
   readonly value: Value;
-  /** @default its column's */
+  /** @default the kind of its column */
   readonly kind?: Kind;
   readonly tone?: Tone | undefined;
 }
 
-/** Rows under columns. */
 export interface Table {
   readonly title?: string | undefined;
   readonly headers: readonly { readonly text: string; readonly kind: Kind }[];
   readonly rows: readonly (readonly Cell[])[];
-  /** What is said below it: what was left out, or why it is empty. */
+  /** Printed below the table: about omitted rows, or why it is empty. */
   readonly note?: string | undefined;
-  /** Whether its columns are told even where it has no rows. @default false */
+  /** Whether to print the header even without rows. @default false */
   readonly keepsHeader?: boolean | undefined;
 }
 
-/** Lines of text, already short. Whatever they hold, each stays one line. */
+/** Short lines of text. Line breaks in them are removed. */
 type Lines = readonly string[];
 
 export type Section = Lines | Table;
 
-/** What a command answers, before it is decided how it is shown. */
+/** The result of a command, independent of the output format. */
 export interface Page {
-  /** The answer as JSON: as the query gives it, whole. */
+  /** The whole result, for JSON output. */
   readonly data: unknown;
-  /** Texts, and tables; the first table is the CSV. */
+  /** Texts and tables. CSV output contains only the first table. */
   readonly sections: readonly Section[];
 }
 

@@ -5,7 +5,7 @@ import type { Write } from "./whole-file.ts";
 
 type Column = keyof CallRecord;
 
-/** Calls that are in memory at once, and the characters of their texts. */
+/** Most calls in memory at once, and most characters of their payloads. */
 const ROW_GROUP = 20_000;
 const ROW_GROUP_LENGTH = 32 * 1_048_576;
 
@@ -13,7 +13,7 @@ const TYPES: Partial<Record<Column, BasicType>> = {
   sequence: "INT64",
   started_at_ms: "TIMESTAMP",
   duration_ms: "DOUBLE",
-  // JSON-RPC bounds a code by no more than being an integer; an HRESULT takes 33 bits.
+  // JSON-RPC error codes are integers of any size; an HRESULT takes 33 bits.
   error_code: "INT64",
   input_bytes: "INT64",
   output_bytes: "INT64",
@@ -22,7 +22,7 @@ const TYPES: Partial<Record<Column, BasicType>> = {
   cache_hit: "BOOLEAN",
 };
 
-/** Hands over a row group at once. */
+/** Writes each row group at once. */
 class RowGroupWriter extends ByteWriter {
   readonly #write: Write;
 
@@ -81,7 +81,7 @@ function toColumns(rows: readonly CallRecord[], columns: readonly Column[]) {
         return convert(row[name], type);
       } catch {
         throw new CommandError(
-          `Expected ${type} in ${name} of call ${row.id}, got ${JSON.stringify(row[name])}. Export it as JSON Lines: --format jsonl`,
+          `Expected ${type} in ${name} of call ${row.id}, got ${JSON.stringify(row[name])}. Use JSON Lines instead: --format jsonl`,
         );
       }
     });
@@ -89,7 +89,7 @@ function toColumns(rows: readonly CallRecord[], columns: readonly Column[]) {
   });
 }
 
-/** Throws on a value that the type cannot hold. */
+/** Throws if the type cannot represent the value. */
 function convert(value: string | number | null, type: BasicType) {
   if (value === null) return null;
   switch (type) {
@@ -106,6 +106,6 @@ function convert(value: string | number | null, type: BasicType) {
 
 function toDate(value: string | number): Date {
   const date = new Date(value);
-  if (Number.isNaN(date.getTime())) throw new RangeError("beyond the years that a Date has");
+  if (Number.isNaN(date.getTime())) throw new RangeError("beyond the range of a Date");
   return date;
 }

@@ -2,7 +2,7 @@ import type { Page } from "./page.ts";
 import { type Format, render } from "./render.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The options of every command that answers with a page. */
+/** The options of every command that prints a page. */
 export interface PrintOptions {
   readonly format?: Format | undefined;
   readonly json?: true | undefined;
@@ -10,7 +10,7 @@ export interface PrintOptions {
   readonly quiet?: true | undefined;
 }
 
-/** Writes a page in the format that was asked for. */
+/** Prints a page in the requested format. */
 export async function print(
   page: Page,
   options: PrintOptions,

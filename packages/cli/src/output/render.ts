@@ -19,11 +19,11 @@ export type Format = (typeof FORMATS)[number];
 export interface RenderOptions {
   readonly format: Format;
   readonly zone: string;
-  /** Leaves out all but the tables. */
+  /** Whether to print only the tables. */
   readonly quiet?: boolean | undefined;
 }
 
-/** A page in the format that was asked for, its last line's end included. */
+/** Renders a page in the requested format, with a newline at the end. */
 export function render(
   { data, sections }: Page,
   options: RenderOptions,
@@ -43,7 +43,7 @@ export function render(
       const text = (section: Section) =>
         isTable(section)
           ? renderTable(section, { columns, hasColor, zone })
-          : // A path is longer than a line may be; it stays whole.
+          : // Long words, such as paths, are not broken.
             Bun.wrapAnsi(section.map(oneLine).join("\n"), columns, { trim: false });
       return `${shown.map(text).join("\n\n")}\n`;
     }
@@ -65,7 +65,7 @@ function toCsv(table: Table | undefined, zone: string): string {
   return [csvLine(headers.map(({ text }) => text)), ...lines].join("");
 }
 
-/** A line of CSV, its end included: numbers as they are, nothing as an empty field. */
+/** Returns a line of CSV with its newline. Numbers are written unchanged, `null` as an empty field. */
 export function csvLine(values: readonly Value[]): string {
   const fields = values.map((value) =>
     typeof value === "string" ? csvField(value) : String(value ?? ""),

@@ -1,10 +1,11 @@
-/** `O_CLOEXEC` as Linux has it on the architectures that Bun runs on. */
+/** Linux's `O_CLOEXEC` on the architectures that Bun supports. */
 const CLOSE_ON_EXEC = 0o2_000_000;
 
 /**
- * Writes text to the process's standard output, in order. Resolves when it is taken; rejects with the system's error.
+ * Returns a function that writes text to standard output, in order. It resolves when the text is written and rejects with
+ * the system's error.
  *
- * Loads nothing: `process.stdout` takes longer than most answers.
+ * Avoids `process.stdout`, because loading it takes longer than most commands.
  */
 export function standardOutput(): (text: string) => Promise<void> {
   let sink: ReturnType<typeof Bun.stdout.writer> | undefined;
@@ -12,7 +13,7 @@ export function standardOutput(): (text: string) => Promise<void> {
   return async (text) => {
     isClosed ??= await wasClosed();
     if (isClosed) throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
-    // Made when it is needed: it makes standard output non-blocking and keeps it open, and `record` hands it to others.
+    // Created on demand: it makes standard output non-blocking and keeps it open, but `record` passes it to the server.
     sink ??= Bun.stdout.writer();
     await sink.write(text);
     await sink.flush();
@@ -20,8 +21,8 @@ export function standardOutput(): (text: string) => Promise<void> {
 }
 
 /**
- * Whether standard output was closed when the process began (`>&-`). The runtime then opens `/dev/null` in its place,
- * with close-on-exec, which no inherited descriptor can have. Known on Linux only.
+ * Whether standard output was closed when the process started (`>&-`). The runtime then opens `/dev/null` in its place with
+ * close-on-exec, which an inherited descriptor cannot have. Works only on Linux; returns false elsewhere.
  */
 async function wasClosed(): Promise<boolean> {
   try {

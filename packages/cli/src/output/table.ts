@@ -9,14 +9,14 @@ export interface TableStyle {
 }
 
 const GAP = "  ";
-/** No column of texts gets narrower than this. */
+/** Smallest width of a text column. */
 const MIN_WIDTH = 6;
-/** A header over numbers is shortened to this before they are pushed out of the terminal. */
+/** Headers of number columns are shortened to this width if the table is too wide for the terminal. */
 const MIN_HEADER_WIDTH = 10;
 
 const COLORS = { bad: "red", warn: "yellow", good: "green", dim: "dim" } as const;
 
-/** A table as lines: numbers to the right, texts shortened in their middle until it fits. */
+/** Renders a table: numbers are right-aligned, and texts are shortened in the middle until the table fits. */
 export function renderTable(table: Table, style: TableStyle): string {
   const { title, headers, rows, note, keepsHeader } = table;
   const texts = rows.map((row) =>
@@ -42,7 +42,7 @@ export function renderTable(table: Table, style: TableStyle): string {
     style.columns,
   );
   const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) => {
-    // Nothing is drawn after what is there.
+    // Skip trailing empty cells.
     const end = cells.findLastIndex(({ text }) => text !== "") + 1;
     return cells
       .slice(0, end)
@@ -77,7 +77,7 @@ function sum(widths: readonly number[]): number {
   return widths.reduce((total, width) => total + width, 0);
 }
 
-/** The widest column gives way first, none below its least. */
+/** Shrinks the widest columns first, none below its least width. */
 function fit(wanted: readonly Width[], columns: number): readonly number[] {
   const room = columns - GAP.length * (wanted.length - 1);
   const least = wanted.map((width) => Math.min(width.ideal, width.least));
@@ -98,12 +98,12 @@ function pad(text: string, width: number, kind: Kind): string {
   return isLeft(kind) ? text + space : space + text;
 }
 
-/** Texts begin at the left, numbers end at the right. */
+/** Whether values of this kind are left-aligned; numbers are right-aligned. */
 export function isLeft(kind: Kind): boolean {
   return kind === "text" || kind === "bar" || kind === "time";
 }
 
-/** A text of at most `width` columns: what is left out is its middle, since names differ at both ends. */
+/** Shortens a text to `width` columns by omitting its middle, because names differ at both ends. */
 export function elide(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
   const characters = segments(text, width * MAX_UNITS);
@@ -112,10 +112,10 @@ export function elide(text: string, width: number): string {
   return `${head.join("")}…${tail.toReversed().join("")}`;
 }
 
-/** Code units a column may have; what has more, in all, is cut in its middle before it is looked at. */
+/** Most code units per column. A text with more is cut in the middle before it is segmented. */
 const MAX_UNITS = 16;
 
-/** What is seen as one character each, of both ends of a text. */
+/** Splits both ends of a text into user-perceived characters. */
 function segments(text: string, units: number): readonly string[] {
   const ends = text.length > 2 * units ? text.slice(0, units) + text.slice(-units) : text;
   return [...new Intl.Segmenter().segment(ends)].map(({ segment }) => segment);

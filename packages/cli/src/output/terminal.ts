@@ -4,33 +4,33 @@ import { CommandError } from "../failures/command-error.ts";
 import { standardOutput } from "./standard-output.ts";
 import { describeSystemError } from "../failures/system-error.ts";
 
-/** Where a command writes: data on the one side, all that is said about it on the other. */
+/** The output of a command: data and messages. */
 export interface Terminal {
-  /** Data. Resolves when it is taken; rejects with `ReaderLeft` or, if it could not be written, `CommandError`. */
+  /** Writes data. Resolves when it is written; rejects with `ReaderLeft` if the reader has closed, otherwise `CommandError`. */
   out(text: string): Promise<void>;
-  /** Messages, with their line's end. */
+  /** Writes a message and a newline. */
   err(text: string): void;
-  /** Whether a person reads the data as it comes. */
+  /** Whether data is written to a terminal. */
   readonly isInteractive: boolean;
-  /** Columns of the terminal, or of what is taken for one. */
+  /** Width of the terminal in columns, or an assumed width. */
   readonly columns: number;
   /** Whether data may be coloured. */
   readonly hasColor: boolean;
 }
 
-/** What is taken for the width when nothing says it. */
+/** The assumed width of a terminal that does not report it. */
 const DEFAULT_COLUMNS = 80;
 
-/** A pipe gets whole lines: whoever reads them has no width. */
+/** The assumed width of a pipe, which has none: more room than a terminal. */
 const PIPE_COLUMNS = 160;
 
-/** The reader of our output has left, as `head` does: no fault. */
+/** The reader closed standard output early, as `head` does. Not a failure. */
 export class ReaderLeft extends Error {}
 
 /**
- * The process's own terminal. Colours as `NO_COLOR` (https://no-color.org) and `FORCE_COLOR` say.
+ * Returns the terminal of this process. Colours follow `NO_COLOR` (https://no-color.org) and `FORCE_COLOR`.
  *
- * To load `process.stdout` takes longer than most answers: it is asked for the width of a terminal alone.
+ * Uses `process.stdout` only for the width of a terminal, because loading it takes longer than most commands.
  */
 export function processTerminal(write = standardOutput()): Terminal {
   const isInteractive = isatty(1);
@@ -57,7 +57,7 @@ function toFailure(error: unknown): unknown {
   return failure === undefined ? error : new CommandError(failure);
 }
 
-/** The exit of every command: nothing that others wrote, and none of our own arguments, steers the terminal. */
+/** Wraps the terminal of every command so that recorded data and command-line arguments cannot control it. */
 export function guarded(terminal: Terminal): Terminal {
   const { hasColor, isInteractive } = terminal;
   return {

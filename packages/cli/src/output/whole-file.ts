@@ -6,21 +6,21 @@ import { dirname, join, resolve } from "node:path";
 import { CommandError } from "../failures/command-error.ts";
 import { describeSystemError } from "../failures/system-error.ts";
 
-/** Writes all of it, or throws. */
+/** Writes all bytes, or throws. */
 export type Write = (bytes: string | Uint8Array) => void;
 
-/** Exports may hold payloads: like the database, a new file is for its owner alone. */
+/** Exports may contain payloads, so only the owner can read a new file, like the database. */
 const NEW_FILE_MODE = 0o600;
 
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 /**
- * Writes a file that appears under its name only when all of it is on the disk. Until then, and after a failure or
- * SIGINT, SIGTERM or SIGHUP, what had that name is unchanged.
+ * Writes a file that appears under its name only when it is completely on the disk. Until then, and after a failure or
+ * SIGINT, SIGTERM or SIGHUP, an existing file stays unchanged.
  *
- * A new file has mode 0600. One that is replaced keeps its mode, and has to be writable. A symbolic link stays, and the
- * file it points to is replaced. A device or FIFO is written to directly.
- * @param produce Gives up control now and then, so that signals are handled.
+ * A new file has mode 0600. A replaced file must be writable and keeps its mode. A symbolic link stays, and its target is
+ * replaced. A device or FIFO is written to directly.
+ * @param produce Writes the content. It must yield to the event loop regularly, so that signals are handled.
  * @throws CommandError
  */
 export async function writeWholeFile(
@@ -32,7 +32,7 @@ export async function writeWholeFile(
     const existing = await stat(target).catch(() => undefined);
     if (existing?.isDirectory()) {
       throw new CommandError(
-        `Expected to write a file, but ${path} is a directory. Name a file in it, such as ${join(path, "calls.jsonl")}.`,
+        `Expected a file, got the directory ${path}. Name a file in it, such as ${join(path, "calls.jsonl")}.`,
       );
     }
     if (existing && !existing.isFile()) await writeInto(target, produce);
@@ -43,7 +43,7 @@ export async function writeWholeFile(
   }
 }
 
-/** The path that the symbolic links of a path lead to; nothing need be there. */
+/** Resolves the symbolic links of a path, whose target need not exist. */
 async function followLinks(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -73,7 +73,7 @@ async function replace(
   produce: (write: Write) => Promise<void>,
 ): Promise<void> {
   if (mode !== undefined) await access(target, constants.W_OK);
-  // In the same directory, so that the rename is one step.
+  // In the same directory, so that the rename is atomic.
   const part = `${target}.${randomUUID()}.part`;
   const stopListening = onSignal(() => rmSync(part, { force: true }));
   try {
@@ -81,7 +81,7 @@ async function replace(
     const { size } = await stat(part);
     if (size !== length) {
       throw new CommandError(
-        `Expected to write ${length} bytes to ${target}, but ${size} arrived. Try again, or choose another disk.`,
+        `Expected to write ${length} bytes to ${target}, but only ${size} were written. Try again, or choose another disk.`,
       );
     }
     await rename(part, target);
@@ -93,13 +93,13 @@ async function replace(
   }
 }
 
-/** Returns the number of bytes. */
+/** Writes the part file and returns its length in bytes. */
 async function writePart(
   part: string,
   mode: number | undefined,
   produce: (write: Write) => Promise<void>,
 ): Promise<number> {
-  // In one step with the signals: a file that a thread makes could come after one.
+  // Opened synchronously: a file that is opened in another thread could appear after a signal was handled.
   const fd = openSync(part, "wx", NEW_FILE_MODE);
   let length = 0;
   try {
@@ -107,7 +107,7 @@ async function writePart(
     await produce((bytes) => {
       length += writeAll(fd, bytes);
     });
-    // Some file systems report only now that there was no room.
+    // Some file systems report a full disk only here.
     fsyncSync(fd);
   } finally {
     closeSync(fd);
@@ -115,15 +115,15 @@ async function writePart(
   return length;
 }
 
-/** Returns the number of bytes. */
+/** Writes all of the content and returns its length in bytes. */
 function writeAll(fd: number, content: string | Uint8Array): number {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  // A write may take only a part, on a disk that is almost full for one.
+  // One write may accept only a part, for example on a nearly full disk.
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
   return bytes.length;
 }
 
-/** Runs a last step when a signal ends the process. Returns how to leave it off. */
+/** Runs a step when a signal ends the process. Returns a function that removes the listeners. */
 function onSignal(step: () => void): () => void {
   const listener = (signal: NodeJS.Signals) => {
     step();

@@ -10,24 +10,24 @@ import { notPrepared, toReading } from "./statement.ts";
 
 export interface SqlAnswerOptions extends PrintOptions {
   readonly db?: string | undefined;
-  /** Rows at most; 0 is all. */
+  /** Most rows; 0 for all. */
   readonly limit: number;
   readonly zone: string;
 }
 
-/** What an answer in CSV or JSON is written in, in characters: it may have any length. */
+/** Characters per write of CSV or JSON, which are streamed because a result can have any length. */
 const PIECE_LENGTH = 65_536;
 
 type Row = readonly Value[];
 
 interface Answer {
-  /** Each differs from the others. */
+  /** Distinct names of the columns. */
   readonly names: readonly string[];
   readonly rows: Iterable<Row>;
 }
 
 /**
- * Asks the file, and shows the answer: CSV and JSON as it comes, tables when they are whole.
+ * Runs a query and prints the result. CSV and JSON are streamed; tables are printed as a whole.
  * @throws CommandError with SQLite's reason, AnalyticsError if the file cannot be opened.
  */
 export async function answerSql(
@@ -35,11 +35,11 @@ export async function answerSql(
   options: SqlAnswerOptions,
   terminal: Terminal,
 ): Promise<void> {
-  // A reader leaves the -wal and -shm files that it makes; this connection, the last to close, takes them away again.
+  // A read-only connection leaves its -wal and -shm files behind. This one, which closes last, removes them.
   using stack = new DisposableStack();
   stack.use(await openAnalyticsReader(options.db));
   using source = await openAnalyticsReader(options.db, { readOnly: true });
-  // No file is made to sort in.
+  // Sort in memory, without temporary files.
   source.$client.run("pragma temp_store = memory");
   source.$client.run("pragma trusted_schema = off");
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
@@ -59,7 +59,7 @@ export async function answerSql(
   await terminal.out(piece);
 }
 
-/** @param limit One row more is asked for: whether there are more. */
+/** @param limit One more row is read, to determine whether there are more. */
 function ask(client: Database, text: string, limit: number): Answer {
   const { sql, query, isExplanation } = toReading(text);
   try {
@@ -118,7 +118,7 @@ function* toCsv({ names, rows }: Answer, limit: number): Iterable<string> {
   for (const row of take(rows, limit)) yield csvLine(row);
 }
 
-/** As `JSON.stringify` indents it. */
+/** Yields the text that `JSON.stringify` would write with an indent of 2. */
 function* toJsonArray({ names, rows }: Answer, limit: number): Iterable<string> {
   let before = "[\n  ";
   for (const row of take(rows, limit)) {

@@ -15,22 +15,22 @@ export interface SqlOptions extends PrintOptions {
 }
 
 /**
- * What a query may add to the process's resident memory, in bytes. The process begins with some 50 MB; what is promised is
- * 300 MB, and a look that comes late costs some.
+ * Most resident memory that a query may add to the process, in bytes. The process starts with about 50 MB and must stay
+ * below 300 MB, even if a check is late.
  */
 const MAX_GROWTH = 180_000_000;
 
-/** Between two looks at the memory, in milliseconds. A look costs 15 µs; in that time SQLite takes some 5 MB at most. */
+/** Pause between two checks of the memory, in milliseconds. A check costs 15 µs; SQLite allocates at most about 5 MB meanwhile. */
 const WATCH_MS = 2;
 
 const TOO_LARGE =
-  "Expected a query that takes less than 300 MB of memory, but it takes more. Ask for fewer or shorter rows, for less to sort or group (where started_at_ms > …), or for --format csv or json, which are written as they come.";
+  "Expected a query that takes less than 300 MB of memory, but this one takes more. Select fewer or shorter rows, sort or group less (where started_at_ms > …), or use --format csv or json, which are streamed.";
 
 /**
- * Asks the file in SQL, and returns the exit code.
+ * Runs an SQL query and returns the exit code.
  *
- * The query runs in a thread. Its limits, of time and of memory, hold in the first thread, which ends the process: so the
- * query also ends with the process, whatever ends that.
+ * The query runs in a worker. The main thread enforces its limits on time and memory by ending the process, so the query
+ * always ends with the process.
  */
 export async function sql(query: string, options: SqlOptions, terminal: Terminal): Promise<number> {
   const { limit, format, json, color, db, quiet, tz } = options;
@@ -71,7 +71,7 @@ async function ask(question: SqlQuestion, timeoutMs: number, terminal: Terminal)
   let usedMs = 0;
   const watch = setInterval(() => {
     const now = performance.now();
-    // Somebody who reads slowly takes none of the query's time.
+    // Time spent waiting for a slow reader does not count.
     if (!isWriting) usedMs += now - last;
     last = now;
     if (timeoutMs > 0 && usedMs > timeoutMs) reject(tooSlow(timeoutMs));
@@ -94,6 +94,6 @@ function toError({ name, message, code }: SqlReply & { readonly kind: "failed" }
 
 function tooSlow(timeoutMs: number): CommandError {
   return new CommandError(
-    `Expected an answer within ${timeoutMs / 1_000} s, but the query still ran. Ask for less, or allow more: --timeout 5m`,
+    `Expected a result within ${timeoutMs / 1_000} s, but the query is still running. Select less, or allow more time: --timeout 5m`,
   );
 }

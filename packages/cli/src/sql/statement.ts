@@ -1,6 +1,6 @@
 import { CommandError } from "../failures/command-error.ts";
 
-/** Literals, quoted names and comments, in which a semicolon ends nothing; each may lack its end (https://sqlite.org/lang_comment.html). */
+/** Literals, quoted names and comments, in which a semicolon does not end a statement; each may be unterminated (https://sqlite.org/lang_comment.html). */
 const TOKEN =
   /'[^']*(?:'|$)|"[^"]*(?:"|$)|`[^`]*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|;|[^'"`[\-/;]+|[\s\S]/g;
 
@@ -8,17 +8,17 @@ const EXPLAIN = /^explain\s+(?:query\s+plan\s+)?/i;
 const PRAGMA = /^pragma\s+(\w+)\s*(?:\(\s*(?:'([^']*)'|"([^"]*)"|(\w+))\s*\)|(\S[\s\S]*))?$/i;
 
 /**
- * One statement that reads, in the form in which it is run.
+ * Converts the text of one read-only statement to the form in which it is run.
  *
- * The rule is SQLite's own grammar: what stands behind `select * from (` can be nothing but a query, and the pragmas that
- * exist as table-valued functions are those without side effects (https://sqlite.org/pragma.html#pragfunc). So there is no
- * list of what is forbidden. As a subquery, columns of equal names get names of their own: `a`, `a:1`.
- * @throws CommandError if it is no statement, several, or one that does not read.
+ * SQLite's grammar enforces that it only reads: only a query can follow `select * from (`, and only pragmas without side
+ * effects exist as table-valued functions (https://sqlite.org/pragma.html#pragfunc). So no list of forbidden statements is
+ * needed. In a subquery, columns with equal names get distinct names: `a`, `a:1`.
+ * @throws CommandError if the text is not exactly one statement, or if it does not only read.
  */
 export function toReading(text: string): {
-  /** Ends in a table expression, so that `limit` may follow; not if it explains. */
+  /** The statement to run. Unless it is an `explain`, it ends with a table expression, so that `limit` can be appended. */
   readonly sql: string;
-  /** What has to be a query as well, before `sql` may be prepared. */
+  /** Must be preparable as a query before `sql` is prepared. */
   readonly query: string;
   readonly isExplanation: boolean;
 } {
@@ -41,7 +41,7 @@ export function toReading(text: string): {
   throw notReading(body);
 }
 
-/** Why a statement cannot be prepared: SQLite's reason, and of a pragma that it does more than read. */
+/** Explains why a statement cannot be prepared: with SQLite's reason, or because its pragma does more than read. */
 export function notPrepared(reason: string): CommandError {
   const [, pragma] = /^no such table: pragma_(\w+)$/.exec(reason) ?? [];
   return pragma === undefined ? new CommandError(reason) : notReading(`pragma ${pragma}`);
@@ -50,11 +50,11 @@ export function notPrepared(reason: string): CommandError {
 function notReading(statement: string): CommandError {
   const found = statement.split(/\s+/).slice(0, 2).join(" ").slice(0, 60);
   return new CommandError(
-    `Expected a statement that reads: select, with … select, values, explain of one, or a pragma that only reads. Got ${JSON.stringify(found)}; toolmeter sql writes nothing.`,
+    `Expected a read-only statement (select, with … select, values, explain, or a pragma that only reads), got ${JSON.stringify(found)}. toolmeter sql never writes.`,
   );
 }
 
-/** The statement, without comments and the semicolon at its end. */
+/** Returns the statement without comments and without its semicolon. */
 function onlyStatement(text: string): string {
   const [statement, ...others] = statementsOf(text);
   if (statement === undefined) {
@@ -64,7 +64,7 @@ function onlyStatement(text: string): string {
   }
   if (others.length > 0) {
     throw new CommandError(
-      `Expected one statement, got ${others.length + 1}. Ask each by itself; nothing was run.`,
+      `Expected one statement, got ${others.length + 1}. Run each separately; none was run.`,
     );
   }
   return statement;

@@ -8,8 +8,8 @@ interface ExactJson {
 }
 
 /**
- * Parses JSON so that `JSON.stringify` writes each number as it was written: 1234567890123456789, -0 and 1e400 stay
- * themselves. Such a number is an object that nothing else can read. Throws on what is nested too deep for a reviver.
+ * Parses JSON so that `JSON.stringify` writes each number exactly as in the source, such as 1234567890123456789, -0 and
+ * 1e400. Only `JSON.stringify` can read such a number. Throws if the JSON is nested too deeply for a reviver.
  */
 export function parseExactly(text: string): unknown {
   const json: object = JSON;

@@ -25,19 +25,19 @@ type Column = keyof CallRecord;
 const PAYLOADS: readonly Column[] = ["arguments", "result", "attributes"];
 const JSON_COLUMNS: ReadonlySet<Column> = new Set(["output_content_types", ...PAYLOADS]);
 
-/** Text that is handed over at once, in characters. */
+/** Characters per write. */
 const CHUNK_LENGTH = 65_536;
 
-/** Calls between two words about how far it is. */
+/** Calls between two messages about progress. */
 const PROGRESS_CALLS = 100_000;
 
-/** Writes calls to standard output, or to a file that is there only when it is whole: see `writeWholeFile`. */
+/** Writes calls to standard output, or to a file that appears only when complete (see `writeWholeFile`). */
 export async function exportCalls(options: ExportOptions, terminal: Terminal): Promise<void> {
   const { filter } = toQuestion(options, Date.now());
   const { format, output } = options;
   if (format === "parquet" && output === "-") {
     throw new InputError(
-      "Expected a file for Parquet: its end is written first. Name one: --output calls.parquet",
+      "Expected a file for Parquet, got standard output. Name a file: --output calls.parquet",
     );
   }
   using source = await openAnalyticsReader(options.db);
@@ -72,7 +72,7 @@ function assertElsewhere(file: string, database: string): void {
   const own = ["", "-wal", "-shm"].map((suffix) => identityOf(`${database}${suffix}`));
   if (target === undefined || !own.includes(target)) return;
   throw new InputError(
-    `Expected another file than the database, but ${file} is what the calls are read from. Name another: --output calls.jsonl`,
+    `Expected an output file other than the database ${file}. Name another: --output calls.jsonl`,
   );
 }
 
@@ -106,13 +106,13 @@ function toCsvLine(call: CallRecord, columns: readonly Column[]): string {
   return `${columns.map((column) => csvField(String(call[column] ?? ""))).join(",")}\n`;
 }
 
-/** What says nothing is left out. */
+/** Returns a line of JSON without null fields. */
 function toJsonLine(call: CallRecord, columns: readonly Column[]): string {
   const fields = columns.flatMap((column) => {
     const value = call[column];
     if (value === null) return [];
     if (column === "cache_hit") return [`"${column}":${value === 1}`];
-    // Is JSON already.
+    // These columns contain JSON text.
     const isJson = JSON_COLUMNS.has(column);
     return [`"${column}":${isJson ? String(value) : JSON.stringify(value)}`];
   });

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 
-/** Equal for all the names of a file; `undefined` for none. */
+/** Returns a text that is equal for all names of a file; `undefined` if there is no file. */
 export function identityOf(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path);

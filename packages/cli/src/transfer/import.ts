@@ -16,24 +16,24 @@ export interface ImportOptions {
   readonly patienceMs?: number;
 }
 
-/** Longest line that is read, in bytes. A longer one is reported as bad, and costs no memory. */
+/** Longest accepted line, in bytes. A longer one is reported as invalid and not kept in memory. */
 const MAX_LINE_BYTES = 16 * 1_048_576;
 
-/** Bad lines that are named one by one, and the characters of a reason. */
+/** Most invalid lines that are reported individually, and most characters of a reason. */
 const MAX_NAMED = 20;
 const MAX_REASON_LENGTH = 300;
 
-/** Bytes read at once. */
+/** Bytes per read. */
 const CHUNK_BYTES = 262_144;
 
 /** Lines between two messages about progress. */
 const PROGRESS_LINES = 100_000;
 
 /**
- * Stores calls from JSON Lines. A bad line is named, with its reason, and the other lines are stored.
+ * Imports calls from JSON Lines. An invalid line is reported with its number and reason; the other lines are stored.
  *
- * Any other failure ends the command, with the number of calls that are stored. Waits for other processes' locks. To
- * import again is safe after any end.
+ * Any other failure ends the command and reports the number of stored calls. Waits for other processes' locks. Repeating
+ * an import is always safe.
  */
 export async function importCalls(
   file: string,
@@ -52,10 +52,10 @@ export async function importCalls(
   });
   const summary = () => {
     const { stored, known } = importer.counts;
-    return `${stored} calls taken in, ${known} were here already (${db.path}).`;
+    return `${stored} calls imported, ${known} already present (${db.path}).`;
   };
   let number = 0;
-  /** Calls read but not yet given to the importer. */
+  /** Calls that were read but not yet passed to the importer. */
   let held = 0;
   try {
     for await (const line of linesOf(input, MAX_LINE_BYTES)) {
@@ -78,14 +78,14 @@ export async function importCalls(
   } catch (error) {
     const reason = describeSystemError(error, `Expected to read ${file}`) ?? errorMessage(error);
     throw new CommandError(
-      `${reason} The import ended at line ${number}: ${summary()} ${importer.counts.waiting + held} more were read and not stored. Import the same again: nothing is stored twice.`,
+      `${reason} The import stopped at line ${number}: ${summary()} ${importer.counts.waiting + held} more calls were read but not stored. Repeat the import: no call is stored twice.`,
     );
   }
   say(summary());
   report.end(number);
 }
 
-/** Names the bad lines, the first of them one by one. */
+/** Reports the invalid lines, the first of them individually. */
 class Report {
   readonly #terminal: Terminal;
   #unreadable = 0;
@@ -105,7 +105,7 @@ class Report {
     this.#name(line, error);
   }
 
-  /** Throws if there was a bad line. */
+  /** Throws if there was an invalid line. */
   end(lines: number): void {
     const reasons = [
       ...(this.#unreadable > 0
@@ -123,7 +123,7 @@ class Report {
     if (bad > MAX_NAMED) return;
     const reason = plain(errorMessage(error).slice(0, MAX_REASON_LENGTH));
     this.#terminal.err(`line ${line}: ${reason}`);
-    if (bad === MAX_NAMED) this.#terminal.err("Further bad lines are only counted.");
+    if (bad === MAX_NAMED) this.#terminal.err("Further invalid lines are only counted.");
   }
 }
 
@@ -134,7 +134,7 @@ async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {
     const handle = await open(file);
     if ((await handle.stat()).isDirectory()) {
       await handle.close();
-      throw new CommandError(`Expected a file of JSON Lines, but ${file} is a directory.`);
+      throw new CommandError(`Expected a file of JSON Lines, got the directory ${file}.`);
     }
     return chunksOf(handle);
   } catch (error) {
@@ -155,16 +155,16 @@ async function* chunksOf(handle: FileHandle): AsyncIterable<Uint8Array> {
   }
 }
 
-/** A byte order mark, as some editors begin a file with, is no part of the text. */
+/** Ignores a byte order mark, which some editors write at the start of a file. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 const PAYLOADS = ["arguments", "result", "attributes"] as const;
 
-/** The call of a line, under the names of its columns, as `export` writes it; `undefined` for a blank line. */
+/** Parses a line as written by `export`, with the names of the columns; returns `undefined` for a blank line. */
 function toCall({ bytes }: Line): RecordedToolCall | undefined {
   if (bytes === undefined) {
     throw new RangeError(
-      `Expected a line of at most ${MAX_LINE_BYTES / 1_048_576} MiB. Calls that are larger: toolmeter merge`,
+      `Expected a line of at most ${MAX_LINE_BYTES / 1_048_576} MiB. To import larger calls: toolmeter merge`,
     );
   }
   const text = decode(bytes);
@@ -191,7 +191,7 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Payloads with their numbers as they were written: ids of 64 bits are common in them. */
+/** Parses the payloads with exact numbers, because 64-bit ids are common in them. */
 function exactPayloads(text: string, columns: object): Partial<RecordedToolCall> {
   if (!PAYLOADS.some((name) => name in columns)) return {};
   const exact = parseExactly(text);

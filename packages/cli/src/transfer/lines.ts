@@ -1,17 +1,17 @@
 const NEWLINE = 0x0a;
 
 export interface Line {
-  /** From 1. */
+  /** Starts at 1. */
   readonly number: number;
-  /** Without the line feed; `undefined` if the line is longer than the limit. */
+  /** The line without its line feed; `undefined` if it is longer than the limit. */
   readonly bytes: Uint8Array | undefined;
 }
 
 /**
- * The lines of a byte stream, the last one with or without its line feed. Never holds more of a line than `maxBytes`.
+ * Yields the lines of a byte stream; the last one may lack its line feed. Never keeps more than `maxBytes` of a line.
  *
- * Not `node:readline`: it holds a line of any length, ends lines at U+2028, U+2029 and a lone CR, which JSON texts may
- * contain, and replaces invalid UTF-8 instead of handing it over.
+ * Not `node:readline`: it keeps lines of any length, ends lines at U+2028, U+2029 and a lone CR, which JSON text may
+ * contain, and replaces invalid UTF-8 instead of reporting it.
  */
 export async function* linesOf(
   stream: AsyncIterable<Uint8Array>,

@@ -9,7 +9,7 @@ export interface MergeOptions {
   readonly quiet?: true | undefined;
 }
 
-/** Takes in everything from other analytics databases. */
+/** Imports everything from other analytics databases. */
 export async function merge(
   files: readonly string[],
   options: MergeOptions,
@@ -19,12 +19,12 @@ export async function merge(
   const target = identityOf(db.path);
   if (files.some((file) => identityOf(file) === target)) {
     throw new CommandError(
-      `Expected other files, but ${db.path} is the one to merge into. Name another with --db.`,
+      `Expected files other than the target ${db.path}. Name another target with --db.`,
     );
   }
   for (const file of files) {
     const { toolCalls, sessions } = await mergeAnalyticsDb(db, file);
     if (!options.quiet)
-      terminal.err(`${file}: ${toolCalls} calls and ${sessions} sessions taken in (${db.path}).`);
+      terminal.err(`${file}: ${toolCalls} calls and ${sessions} sessions imported (${db.path}).`);
   }
 }

@@ -13,7 +13,7 @@ export interface PruneOptions {
 
 const DAY_MS = 86_400_000;
 
-/** Removes old calls, or tells what would go. */
+/** Removes old calls or, without `yes`, prints what would be removed. */
 export async function prune(options: PruneOptions, terminal: Terminal): Promise<void> {
   const { olderThan, maxSize } = options;
   const policy = {
@@ -21,12 +21,12 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
     ...(maxSize !== undefined && { maxSizeMb: parseSize(maxSize) / 1_000_000 }),
   };
   if (olderThan === undefined && maxSize === undefined) {
-    throw new InputError("Expected what to remove: --older-than 90d or --max-size 500MB.");
+    throw new InputError("Expected a limit, such as --older-than 90d or --max-size 500MB.");
   }
   const before = await ask(options.db, policy);
   if (!options.yes) {
     await terminal.out(
-      `Would remove ${before.calls} of ${before.allCalls} calls, about ${bytes(before.bytes)} of ${bytes(before.allBytes)}. Do it: --yes\n`,
+      `Would remove ${before.calls} of ${before.allCalls} calls, about ${bytes(before.bytes)} of ${bytes(before.allBytes)}. To remove them: --yes\n`,
     );
     return;
   }
@@ -34,11 +34,11 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
   const after = await ask(options.db, policy);
   if (options.quiet) return;
   await terminal.out(
-    `Removed ${removed} of ${all} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} are left.\n`,
+    `Removed ${removed} of ${all} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} remain.\n`,
   );
 }
 
-/** Counts only the calls that were there when it began: others may record meanwhile. */
+/** Counts only the calls that existed at the start, because others may record meanwhile. */
 function pruneNow(path: string | undefined, policy: RetentionPolicy) {
   using db = createAnalyticsDb(path);
   const one = (sql: string, ...values: number[]) =>

@@ -1,18 +1,18 @@
 import { AnalyticsError } from "@toolmeter/core";
 
-/** How long a step itself may wait for a lock, in milliseconds: the thread sleeps meanwhile. */
+/** Longest time that a single attempt may wait for a lock, in milliseconds; it blocks the thread. */
 export const LOCK_TIMEOUT_MS = 500;
 
-/** How long a command waits for other processes' locks, in milliseconds. */
+/** Longest time that a command waits for other processes' locks, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** Between two attempts, and between two messages, in milliseconds. */
+/** Pause between two attempts, and between two messages, in milliseconds. */
 const PAUSE_MS = 50;
 const MESSAGE_MS = 10_000;
 
 /**
- * Runs a step again for as long as another process holds the database's lock, at most a minute, and says that it waits.
- * @throws what the step threw last.
+ * Retries a step while another process holds the database's lock, for at most a minute, and reports that it is waiting.
+ * @throws The last error of the step.
  */
 export async function whileLocked<Result>(
   step: () => Result | Promise<Result>,

@@ -118,7 +118,7 @@ describe("report", () => {
     const file = fileWith(directory.file("empty.db"), []);
     const { code, out } = await toolmeter(["--db", file]);
     expect(code).toBe(0);
-    expect(out).toContain("No calls. A longer time: toolmeter --since all");
+    expect(out).toContain("No calls. For a longer period: toolmeter --since all");
     expect((await toolmeter(["--db", file, "--since", "all"])).out).toStartWith("All time");
   });
 
@@ -138,7 +138,7 @@ describe("report", () => {
 describe("tools", () => {
   test("knows a tool that is listed but was never called, and one that nobody knows", async () => {
     expect((await toolmeter(["tools", "create_pull_request"])).out).toContain(
-      "Versions of its definition",
+      "Definition versions",
     );
     expect((await toolmeter(["tools", "none"])).out).toContain("No calls of none");
     expect((await toolmeter(["tools", "query", "--since", "all"])).out).toStartWith("query");
@@ -225,11 +225,11 @@ describe("session", () => {
   test("has to be there, and to be one", async () => {
     expect(await toolmeter(["session", "zzz"])).toMatchObject({
       code: 1,
-      err: expect.stringContaining("none has"),
+      err: expect.stringContaining("no id contains"),
     });
     expect(await toolmeter(["session", "7"])).toMatchObject({
       code: 1,
-      err: expect.stringContaining("several have"),
+      err: expect.stringContaining("several ids contain"),
     });
   });
 });
@@ -247,8 +247,8 @@ describe("a command line that makes no sense", () => {
     [["tools", "a", "b"], "too many arguments"],
     [["check"], "Expected a limit"],
     [["check", "--error-rate", "200%"], "Expected a share"],
-    [["check", "--p95", "fast"], "Expected a length of time"],
-    [["prune"], "Expected what to remove"],
+    [["check", "--p95", "fast"], "Expected a duration"],
+    [["prune"], "Expected a limit"],
     [["prune", "--max-size", "big"], "Expected a size"],
     [["export", "--format", "parquet"], "Expected a file for Parquet"],
     [["record"], "Expected the command that starts a server"],
@@ -310,7 +310,7 @@ describe("check", () => {
     [["--error-rate", "10%", "--overall"], 0, "within"],
     [["--error-rate", "5%", "--rejection-rate", "4%", "--overall"], 3, "2 limits"],
     [["--p95", "1s", "--tool", "none"], 3, "this period has none"],
-    [["--p95", "1s", "--min-calls", "99"], 3, "of tools with at least 99 calls"],
+    [["--p95", "1s", "--min-calls", "99"], 3, "a tool with at least 99 calls"],
   ])("%p exits with %d: %s", async (words, code, text) => {
     const outcome = await toolmeter(["check", "--db", file(), ...words]);
     expect(outcome.code).toBe(code);

@@ -89,7 +89,7 @@ describe.each(COMMANDS)("%s", (line) => {
 describe("a report", () => {
   test("says that there are such calls, and how to leave them out", async () => {
     const { out } = await toolmeter(["--db", db]);
-    expect(out).toContain("12 of these calls are stamped later than now");
+    expect(out).toContain("12 of these calls have a start time in the future");
     expect(out).toContain("--until 0s");
     expect((await toolmeter(["--db", db, "--until", "0s"])).out).not.toContain("later than now");
   });

@@ -37,10 +37,10 @@ describe("export and import", () => {
       err: `1500 calls\n${lines}\n`,
     });
     expect((await toolmeter(["import", lines, "--db", to])).err).toContain(
-      "1500 calls taken in, 0 were here already",
+      "1500 calls imported, 0 already present",
     );
     expect((await toolmeter(["import", lines, "--db", to])).err).toContain(
-      "0 calls taken in, 1500 were here already",
+      "0 calls imported, 1500 already present",
     );
     expect(withoutSequence(await callsIn(to))).toEqual(withoutSequence(await callsIn(from)));
   });
@@ -167,7 +167,7 @@ describe("export and import", () => {
     expect(code).toBe(1);
     expect(err).toContain("line 3:");
     expect(err).toContain("line 5: Expected a `tool_name`.");
-    expect(err).toContain("2 calls taken in");
+    expect(err).toContain("2 calls imported");
     expect(err).toContain("7 of 10 lines could not be read as calls.");
     expect((await callsIn(directory.file("a.db"))).map(({ id }) => id)).toEqual(["1", "6"]);
     expect(
@@ -185,8 +185,8 @@ describe("merge", () => {
     ]);
     const { code, err } = await toolmeter(["merge", theirs, theirs, "--db", ours]);
     expect(code).toBe(0);
-    expect(err).toContain("1 calls and 1 sessions taken in");
-    expect(err).toContain("0 calls and 0 sessions taken in");
+    expect(err).toContain("1 calls and 1 sessions imported");
+    expect(err).toContain("0 calls and 0 sessions imported");
     expect(await callsIn(ours)).toHaveLength(2);
     expect((await toolmeter(["merge", theirs, "--db", ours, "-q"])).err).toBe("");
   });
@@ -197,7 +197,7 @@ describe("merge", () => {
     for (const name of [ours, directory.file("link.db")]) {
       expect(await toolmeter(["merge", name, "--db", ours])).toMatchObject({
         code: 1,
-        err: expect.stringContaining("Expected other files"),
+        err: expect.stringContaining("Expected files other than"),
       });
     }
   });

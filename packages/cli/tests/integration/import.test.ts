@@ -37,7 +37,7 @@ function countIn(path: string): number {
 
 /** The numbers of a summary, or of how an import ended. */
 function told(err: string) {
-  const [, stored, known] = /(\d+) calls taken in, (\d+) were here already/.exec(err) ?? [];
+  const [, stored, known] = /(\d+) calls imported, (\d+) already present/.exec(err) ?? [];
   return { stored: Number(stored), known: Number(known) };
 }
 
@@ -54,7 +54,7 @@ describe("an input", () => {
     expect(outcome).toEqual({
       code: 0,
       out: "",
-      err: `2 calls taken in, 0 were here already (${db}).\n`,
+      err: `2 calls imported, 0 already present (${db}).\n`,
     });
   });
 
@@ -72,7 +72,7 @@ describe("an input", () => {
 
   test.each([
     ["that is not there", () => directory.file("none"), "there is no such file"],
-    ["that is a directory", () => directory.path, "is a directory"],
+    ["that is a directory", () => directory.path, "got the directory"],
     ["below a file", () => `${lines}/x`, "not a directory"],
   ])("%s fails, and makes no database", async (_name, input, reason) => {
     writeFileSync(lines, "");
@@ -114,7 +114,7 @@ describe("a bad line", () => {
     expect({ code, others }).toEqual({
       code: 1,
       others: [
-        `2 calls taken in, 0 were here already (${db}).`,
+        `2 calls imported, 0 already present (${db}).`,
         "error: 1 of 3 lines could not be read as calls.",
       ],
     });
@@ -131,7 +131,7 @@ describe("a bad line", () => {
     expect(code).toBe(1);
     expect(err).toContain("line 301: ");
     expect(err).toContain("not this one");
-    expect(err).toContain("301 calls taken in, 0 were here already");
+    expect(err).toContain("301 calls imported, 0 already present");
     expect(err).toContain("The database refused the calls of 1 of 302 lines.");
     expect(countIn(db)).toBe(301);
   });
@@ -188,7 +188,7 @@ describe("a lock of another process", () => {
     other.$client.run("begin immediate");
     const failure = await importCalls(lines, { db, patienceMs: 0 }, terminal).catch(String);
     expect(failure).toMatch(
-      /another process holds it.* ended at line 501: 0 calls taken in, 0 were here already .* 501 more were read and not stored\. Import the same again/,
+      /another process holds it.* stopped at line 501: 0 calls imported, 0 already present .* 501 more calls were read but not stored\. Repeat the import/,
     );
     other.$client.run("rollback");
   });

@@ -103,7 +103,7 @@ describe("a failure of the system", () => {
   test("of SQLite is one, too", async () => {
     const error = Object.assign(new Error("disk image is malformed"), { code: "SQLITE_CORRUPT" });
     expect((await explained(error)).err).toBe(
-      "error: Expected an answer from the database, but SQLite says: disk image is malformed (SQLITE_CORRUPT). To examine the file: toolmeter doctor --deep\n",
+      "error: Expected a result from the database, but SQLite reports: disk image is malformed (SQLITE_CORRUPT). To check the file: toolmeter doctor --deep\n",
     );
   });
 

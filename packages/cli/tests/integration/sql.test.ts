@@ -115,7 +115,7 @@ describe("sql writes nothing", () => {
     const { code, out, err } = await ask(statement);
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toMatch(
-      /^error: (?:Expected (?:a statement that reads|one statement)|not authorized)/,
+      /^error: (?:Expected (?:a read-only statement|one statement)|not authorized)/,
     );
     expect(contentsOf(directory.path)).toEqual(before);
   });
@@ -142,7 +142,7 @@ const COUNT = `${ENDLESS} select count(*) from n`;
 describe("a query without end ends", () => {
   test("after its time", async () => {
     const child = start(COUNT, "--timeout", "300ms");
-    expect(await child.stderr.text()).toContain("Expected an answer within 0.3 s");
+    expect(await child.stderr.text()).toContain("Expected a result within 0.3 s");
     expect(await child.exited).toBe(1);
   });
 

@@ -34,7 +34,7 @@ describe("doctor finds", () => {
   test("a file that is not there yet, and one that others may read", async () => {
     using directory = temporaryDirectory();
     expect(await checkPlace(directory.file("deep/er/a.db"))).toMatchObject([
-      { check: "file", status: "ok", detail: expect.stringContaining("will be made") },
+      { check: "file", status: "ok", detail: expect.stringContaining("will be created") },
       { check: "disk", status: "ok" },
     ]);
     expect(await checkDatabase(directory.file("none.db"), true)).toEqual([]);
@@ -87,7 +87,7 @@ describe("doctor finds", () => {
       {
         check: "write lock",
         status: "fail",
-        detail: expect.stringContaining("could not be had for 2 s"),
+        detail: expect.stringContaining("not acquired within 2 s"),
       },
     ]);
     db.$client.run("rollback");
@@ -101,9 +101,9 @@ describe("doctor finds", () => {
     for (const name of ["log", "repair", "recovery", "any"]) {
       writeFileSync(`${file}.journal/${name}.lock`, "");
     }
-    expect(await checkJournals(file)).toMatchObject([{ detail: "1 process records now" }]);
+    expect(await checkJournals(file)).toMatchObject([{ detail: "1 process is recording" }]);
     await telemetry.shutdown();
-    expect(await checkJournals(file)).toMatchObject([{ detail: "0 processes record now" }]);
+    expect(await checkJournals(file)).toMatchObject([{ detail: "0 processes are recording" }]);
   });
 
   test("what was set aside", async () => {
@@ -122,7 +122,7 @@ describe("doctor finds", () => {
   test("that a call cannot be recorded", async () => {
     expect(await proveRecording(["false"])).toMatchObject({
       status: "fail",
-      detail: expect.stringContaining("ended with 1"),
+      detail: expect.stringContaining("exited with code 1"),
     });
     // It answers, but has recorded nothing.
     expect(await proveRecording(["sh", "-c", "echo hello", "sh"])).toMatchObject({
@@ -136,7 +136,7 @@ describe("doctor finds", () => {
     const file = fileWith(directory.file("a.db"), []);
     const { terminal, written } = memoryTerminal({ columns: 120 });
     expect(await doctor({ db: file }, terminal)).toBe(0);
-    expect(written.out).toMatch(/^ok +a recorded call +made, answered and found/m);
+    expect(written.out).toMatch(/^ok +a recorded call +answered and found/m);
     await Bun.write(
       directory.file("text.db"),
       "no database, but long enough to be looked at ".repeat(40),

@@ -22,7 +22,7 @@ test("what cannot be answered is said in one line, with the way out", async () =
   const failures: [readonly string[], string][] = [
     [["select nonsense from tool_calls", "--db", file], "no such column: nonsense"],
     [["select 1", "--db", directory.file("none.db")], "does not exist"],
-    [[endless, "--db", file, "--timeout", "200ms"], "Expected an answer within 0.2 s"],
+    [[endless, "--db", file, "--timeout", "200ms"], "Expected a result within 0.2 s"],
   ];
   for (const [words, message] of failures) {
     const { code, err } = await toolmeter(["sql", ...words]);

@@ -55,7 +55,7 @@ describe("one statement is run", () => {
     ["select 1 /* a */; /* b */ delete from t /* c */", 2],
   ])("and no other: %s", (text, count) => {
     expect(run(text)).toBe(
-      `Expected one statement, got ${count}. Ask each by itself; nothing was run.`,
+      `Expected one statement, got ${count}. Run each separately; none was run.`,
     );
   });
 
