@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import { blocks, blocksOf, readme, root } from "./support/manual.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "toolmeter-readme-"));
@@ -150,8 +150,9 @@ function parts(report: string) {
   });
   const failing = outcomes.filter(({ failures }) => failures > 0);
   return {
-    title: lines[0]?.replace(/\/.*\//, ""),
-    summary: lines.slice(1, header).map(withoutFigures),
+    title: lines[0],
+    file: basename(lines[1] ?? ""),
+    summary: lines.slice(2, header).map(withoutFigures),
     header: lines[header]
       ?.split(/ {2,}/)
       .map((cell) => HEADERS.find((name) => matches(cell, name)) ?? cell),

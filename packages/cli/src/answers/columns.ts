@@ -24,6 +24,7 @@ export const FIGURES: readonly Column<Figures>[] = [
   { header: "failed", kind: "count", value: ({ failures }) => failures },
   {
     header: "error rate",
+    shortHeader: "errors",
     kind: "rate",
     value: ({ failureRate }) => failureRate,
     tone: ({ failureRate }) => toneOfRate(failureRate),
@@ -35,6 +36,7 @@ export const FIGURES: readonly Column<Figures>[] = [
 
 export const OUTPUT_TOKENS: Column<{ readonly outputTokens: number | null }> = {
   header: "output tokens",
+  shortHeader: "tokens",
   kind: "tokens",
   value: ({ outputTokens }) => outputTokens,
 };
@@ -46,7 +48,7 @@ export const CALL: readonly Column<ListedCall>[] = [
   { header: "tool", value: ({ toolName }) => toolName },
   { header: "status", value: ({ status }) => status, tone: ({ status }) => toneOfStatus(status) },
   { header: "duration", kind: "ms", value: ({ durationMs }) => durationMs },
-  { header: "output tokens", kind: "tokens", value: ({ outputTokens }) => outputTokens },
+  OUTPUT_TOKENS,
   { header: "client", value: ({ clientName }) => clientName },
   { header: "server", value: ({ serverName }) => serverName },
   { header: "session", value: ({ sessionId }) => sessionId },

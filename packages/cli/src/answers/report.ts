@@ -30,26 +30,23 @@ interface Answer extends Report {
 
 function toPage(found: Answer, question: Question): Page {
   const { path, since, until, totals, before, tools, buckets, note } = found;
-  const title = `${titleOf(found, question)} · ${path}`;
+  const title = [titleOf(found, question), path];
   return {
     data: { path, since, until, totals, before, tools, buckets },
     sections:
       totals.calls === 0
         ? [
-            [title],
+            title,
             [
               `No calls. For a longer period: toolmeter --since all. To record calls: toolmeter record <server command>.`,
             ],
           ]
         : [
-            [title],
+            title,
             summaryOf(found, question.zone),
             ...warningOf(found.ahead, question.zone),
             table(tools, [TOOL, ...FIGURES, OUTPUT_TOKENS], { note }),
-            [
-              "Next steps",
-              ...nextSteps(tools).map(([reason, command]) => `  ${command.padEnd(32)}  ${reason}`),
-            ],
+            nextSteps(tools),
           ],
   };
 }
@@ -119,17 +116,19 @@ function toolCommand({ toolName }: ToolUsage): string {
 }
 
 /** Suggests commands for the details of conspicuous tools. */
-function nextSteps(tools: readonly ToolUsage[]): readonly (readonly [string, string])[] {
+function nextSteps(tools: readonly ToolUsage[]): readonly string[] {
   const failing = tools.toSorted((a, b) => b.failures - a.failures)[0];
   const slow = tools.toSorted((a, b) => b.totalMs - a.totalMs)[0];
+  const steps: (readonly [command: string, reason: string])[] = [];
+  if (failing && failing.failures > 0)
+    steps.push([toolCommand(failing), `${percent(failing.failureRate)} of calls fail`]);
+  if (slow && slow !== failing)
+    steps.push([toolCommand(slow), `most time: ${duration(slow.totalMs)}`]);
+  steps.push(["toolmeter errors", "failures by kind"]);
+  steps.push(["toolmeter tax", "rarely used tools"]);
+  const width = Math.max(...steps.map(([command]) => Bun.stringWidth(command)));
   return [
-    ...(failing && failing.failures > 0
-      ? [[`fails in ${percent(failing.failureRate)} of calls`, toolCommand(failing)] as const]
-      : []),
-    ...(slow && slow !== failing
-      ? [[`takes the most time: ${duration(slow.totalMs)} in total`, toolCommand(slow)] as const]
-      : []),
-    ["failures by kind", "toolmeter errors"],
-    ["definitions that are rarely used", "toolmeter tax"],
+    "Next steps",
+    ...steps.map(([command, reason]) => `  ${command.padEnd(width)}  ${reason}`),
   ];
 }

@@ -5,6 +5,8 @@ export type Tone = "bad" | "warn" | "good" | "dim";
 
 export interface Column<Row> {
   readonly header: string;
+  /** The header in a terminal that is too narrow for the table. @default `header` */
+  readonly shortHeader?: string;
   /** @default "text" */
   readonly kind?: Kind;
   readonly value: (row: Row) => Value;
@@ -20,7 +22,11 @@ interface Cell {
 
 export interface Table {
   readonly title?: string | undefined;
-  readonly headers: readonly { readonly text: string; readonly kind: Kind }[];
+  readonly headers: readonly {
+    readonly text: string;
+    readonly short?: string;
+    readonly kind: Kind;
+  }[];
   readonly rows: readonly (readonly Cell[])[];
   /** Printed below the table: about omitted rows, or why it is empty. */
   readonly note?: string | undefined;
@@ -58,7 +64,11 @@ export function table<Row>(
   return {
     title,
     note,
-    headers: columns.map(({ header, kind = "text" }) => ({ text: header, kind })),
+    headers: columns.map(({ header, shortHeader = header, kind = "text" }) => ({
+      text: header,
+      short: shortHeader,
+      kind,
+    })),
     rows: rows.map((row) =>
       columns.map(({ value, tone }) => ({ value: value(row), tone: tone?.(row) })),
     ),

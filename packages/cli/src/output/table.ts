@@ -25,21 +25,24 @@ export function renderTable(table: Table, style: TableStyle): string {
       tone,
     })),
   );
-  const names = headers.map(({ text }) => plain(text));
+  const longNames = headers.map(({ text }) => plain(text));
+  const shortNames = headers.map(({ text, short = text }) => plain(short));
+  const room = style.columns - GAP.length * (headers.length - 1);
+  const contents = headers.map((_, index) =>
+    texts.reduce((width, row) => Math.max(width, Bun.stringWidth(row[index]?.text ?? "")), 0),
+  );
+  const widthsWith = (header: readonly string[]) =>
+    header.map((name, index) => Math.max(Bun.stringWidth(name), contents[index] ?? 0));
+  const names = sum(widthsWith(longNames)) <= room ? longNames : shortNames;
   const widths = fit(
-    names.map((name, index) => {
-      const widest = texts.reduce(
-        (width, row) => Math.max(width, Bun.stringWidth(row[index]?.text ?? "")),
-        0,
-      );
-      const header = Bun.stringWidth(name);
-      const isText = kindOf(headers, index) === "text";
-      return {
-        ideal: Math.max(header, widest),
-        least: isText ? MIN_WIDTH : Math.max(widest, Math.min(header, MIN_HEADER_WIDTH)),
-      };
-    }),
-    style.columns,
+    widthsWith(names).map((ideal, index) => ({
+      ideal,
+      least:
+        kindOf(headers, index) === "text"
+          ? MIN_WIDTH
+          : Math.max(contents[index] ?? 0, Math.min(ideal, MIN_HEADER_WIDTH)),
+    })),
+    room,
   );
   const line = (cells: readonly { readonly text: string; readonly tone?: Tone | undefined }[]) => {
     // Skip trailing empty cells.
@@ -78,12 +81,11 @@ function sum(widths: readonly number[]): number {
 }
 
 /** Shrinks the widest columns first, none below its least width. */
-function fit(wanted: readonly Width[], columns: number): readonly number[] {
-  const room = columns - GAP.length * (wanted.length - 1);
+function fit(wanted: readonly Width[], room: number): readonly number[] {
   const least = wanted.map((width) => Math.min(width.ideal, width.least));
   if (sum(least) >= room) return least;
   const fitted = wanted.map(({ ideal }, index) =>
-    Math.max(least[index] ?? 0, Math.min(ideal, columns)),
+    Math.max(least[index] ?? 0, Math.min(ideal, room)),
   );
   for (let total = sum(fitted); total > room; total -= 1) {
     const spare = fitted.map((width, index) => (width > (least[index] ?? 0) ? width : 0));

@@ -8,6 +8,19 @@ interface Row {
   readonly calls: number;
 }
 
+test("a header that has a short form uses it where the table is too wide", () => {
+  const columns = [
+    { header: "tool", value: () => "read_text_file" },
+    { header: "error rate", shortHeader: "errors", kind: "rate", value: () => 0.5 },
+  ] as const;
+  const head = (width: number) =>
+    renderTable(table([{}], columns), { columns: width, hasColor: false, zone: "UTC" }).split(
+      "\n",
+    )[0];
+  expect(head(26)).toBe("tool            error rate");
+  expect(head(25)).toBe("tool            errors");
+});
+
 const rendered = (rows: readonly Row[], columns: number, note?: string) =>
   renderTable(
     table(
