@@ -110,7 +110,7 @@ describe("report", () => {
     ]);
     const { out } = await toolmeter(["--db", file]);
     expect(out).toContain(
-      String.raw`  toolmeter tools "a; rm -rf \$(pwd)"  fails in 100 % of its calls`,
+      String.raw`  toolmeter tools "a; rm -rf \$(pwd)"  fails in 100 % of calls`,
     );
   });
 
