@@ -1,18 +1,18 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { CommandError } from "../failures/command-error.ts";
 
-/** How a client starts a server. */
+/** A server in a client's configuration. */
 export interface ServerEntry {
   readonly name: string;
-  /** The project it belongs to, where one file lists those of several. */
+  /** The server's project, if the file lists the servers of several projects. */
   readonly project: string | undefined;
-  /** Nothing for a server that the client does not start. */
+  /** `undefined` for a server that the client does not start itself. */
   readonly command: ServerCommand | undefined;
-  /** Why this entry cannot be changed. */
+  /** The reason why this entry cannot be changed. */
   readonly fault: string | undefined;
 }
 
-/** A server's program and arguments, and where they are written. */
+/** A server's program and arguments, and their positions in the file. */
 export interface ServerCommand {
   readonly words: readonly string[];
   readonly program: Node;
@@ -27,9 +27,8 @@ interface Member {
 const BYTE_ORDER_MARK = /^\uFEFF/;
 
 /**
- * The servers that a configuration lists. Comments, trailing commas and a byte order mark are allowed, as clients allow
- * them.
- * @throws CommandError if the text is no JSON, or its lists of servers are no objects or there twice.
+ * Lists the servers of a configuration. Accepts comments, trailing commas and a byte order mark, as clients do.
+ * @throws CommandError if the text is not JSON, or if a list of servers is not an object or occurs twice.
  */
 export function listServers(text: string, key: string, file: string): readonly ServerEntry[] {
   return new Reader(text, key, file).servers();
@@ -49,7 +48,7 @@ class Reader {
   servers(): readonly ServerEntry[] {
     const config = this.#object(this.#parse(), "the configuration");
     const projects = this.#only(config, "projects");
-    // Claude Code keeps the servers of each project in the user's file.
+    // Claude Code stores the servers of each project in the user's file.
     const ofProjects = (projects ? membersOf(projects) : []).filter(
       ({ value }) => value.type === "object",
     );
@@ -60,7 +59,7 @@ class Reader {
   }
 
   #parse(): Node {
-    // A blank in its place keeps all positions.
+    // Replaced by a space, so that all positions stay the same.
     const json = this.#text.replace(BYTE_ORDER_MARK, " ");
     const errors: ParseError[] = [];
     const root = parseTree(json, errors, { allowTrailingComma: true });
@@ -71,9 +70,7 @@ class Reader {
     const reasons = errors.map(
       ({ error, offset }) => `${printParseErrorCode(error)} ${this.#at(offset)}`,
     );
-    throw this.#refusal(
-      `Expected JSON, but the file cannot be read as such (${reasons[0]}). Correct it.`,
-    );
+    throw this.#refusal(`Expected JSON, got a syntax error (${reasons[0]}). Correct it.`);
   }
 
   #serversOf(object: Node, project?: string): readonly ServerEntry[] {
@@ -87,7 +84,7 @@ class Reader {
     });
   }
 
-  /** What is wrong with a server, as far as it is read here. */
+  /** Returns the first fault in the fields of a server that are read here. */
   #faultOf(server: Node): string | undefined {
     if (server.type !== "object") {
       return `Expected an object, got ${typeOf(server)} ${this.#at(server.offset)}. Correct it.`;
@@ -104,7 +101,7 @@ class Reader {
       args?.type === "array" ? args.children?.find(({ type }) => type !== "string") : args;
     return (
       wrong &&
-      `Expected "args" to be a list of texts, such as ["-y", "a-server"], got ${typeOf(wrong)} ${this.#at(wrong.offset)}. Correct it.`
+      `Expected "args" to be a list of strings, such as ["-y", "a-server"], got ${typeOf(wrong)} ${this.#at(wrong.offset)}. Correct it.`
     );
   }
 
@@ -115,7 +112,7 @@ class Reader {
     );
   }
 
-  /** The one value of a name. */
+  /** Returns the only value of a name. Throws if the name occurs twice. */
   #only(object: Node, name: string): Node | undefined {
     const members = membersOf(object);
     const fault = this.#twice(members, name);
@@ -123,11 +120,11 @@ class Reader {
     return valueOf(members, name);
   }
 
-  /** Clients read one of two equal names, and not all of them the same one. */
+  /** Rejects duplicate names, because clients differ in which of the two they read. */
   #twice(members: readonly Member[], name: string): string | undefined {
     const [first, second] = members.filter((member) => member.name === name);
     if (!first || !second) return undefined;
-    return `Expected ${JSON.stringify(name)} once, but it is ${this.#at(first.value.offset)} and ${this.#at(second.value.offset)}. Remove one.`;
+    return `Expected ${JSON.stringify(name)} once, but it occurs ${this.#at(first.value.offset)} and ${this.#at(second.value.offset)}. Remove one.`;
   }
 
   #at(offset: number): string {
@@ -162,6 +159,6 @@ function valueOf(members: readonly Member[], name: string): Node | undefined {
 }
 
 function typeOf({ type, value }: Node): string {
-  if (value === "") return "an empty text";
+  if (value === "") return "an empty string";
   return ["array", "object"].includes(type) ? `an ${type}` : `a ${type}`;
 }

@@ -3,8 +3,9 @@ import type { RecorderCommand } from "./recorder-command.ts";
 import type { ServerCommand } from "./configuration.ts";
 
 /**
- * The edits that put a recorder in front of a server's command. The command and its arguments stay as they are written.
- * @param recorder Its words, without the `--` in front of the server's.
+ * Returns the edits that put a recorder in front of a server's command. The text of the command and its arguments stays
+ * unchanged.
+ * @param recorder The command of the recorder, without the `--` before the server's command.
  */
 export function withRecorder(
   text: string,
@@ -13,7 +14,7 @@ export function withRecorder(
 ): readonly Edit[] {
   const [own = "", ...options] = recorder;
   const [first] = args?.children ?? [];
-  // Without `--` the recorder says that there was an empty list: `withoutRecorder` leaves it then.
+  // Omitting `--` marks that the list of arguments was empty, so that `withoutRecorder` keeps an empty list.
   const isEmptyList = args !== undefined && first === undefined && !words[0]?.startsWith("-");
   const inserted = [
     ...[...options, ...(isEmptyList ? [] : ["--"])].map((word) => JSON.stringify(word)),
@@ -29,7 +30,7 @@ export function withRecorder(
   return [toOwn, { offset: first?.offset ?? args.offset + 1, length: 0, content: list }];
 }
 
-/** The edits that take a recorder out again. What `withRecorder` wrote is undone to the byte. */
+/** Returns the edits that remove a recorder. They undo those of `withRecorder` byte for byte. */
 export function withoutRecorder(
   text: string,
   { words, program, args }: ServerCommand,
@@ -59,12 +60,12 @@ export function withoutRecorder(
   ];
 }
 
-/** The text with all these edits; positions are those before any of them. */
+/** Applies edits to the text. All positions refer to the original text. */
 export function edited(text: string, edits: readonly Edit[]): string {
   return applyEdits(text, [...edits]);
 }
 
-/** How the file puts the next one of a list: on a line of its own, or behind a blank. */
+/** Returns the white space before a node, which separates list items: a line break with indentation, or a space. */
 function separatorBefore(text: string, node: Node): string {
   return /\r?\n[ \t]*$/.exec(text.slice(0, node.offset))?.[0] ?? " ";
 }

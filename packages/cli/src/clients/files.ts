@@ -12,13 +12,13 @@ import {
 } from "node:fs/promises";
 import { CommandError } from "../failures/command-error.ts";
 
-/** How long a change waits for others that change the same file, in milliseconds. */
+/** Longest wait for other processes that change the same file, in milliseconds. */
 const WAIT_MS = 5_000;
 
-/** A part that is older was left behind by a process that was killed. In milliseconds. */
+/** An older part file is considered left behind by a killed process, in milliseconds. */
 const STALE_MS = 30_000;
 
-/** The configurations that exist among those of a client; or the one that is named, which has to. */
+/** Returns the existing configuration files of a client, or only the named one. Throws if none exists. */
 export function findFiles(
   title: string,
   files: readonly string[],
@@ -28,21 +28,21 @@ export function findFiles(
   if (found.length > 0) return found;
   throw new CommandError(
     named === undefined
-      ? `Expected a configuration of ${title}, but there is none of ${files.join(", ")}. Name it: --config <file>`
-      : `Expected a configuration of ${title}, but there is no file ${named}. Name one that exists: --config <file>`,
+      ? `Expected a configuration file of ${title}, but none exists at ${files.join(", ")}. Name it: --config <file>`
+      : `Expected a configuration file of ${title}, but ${named} does not exist. Name an existing file: --config <file>`,
   );
 }
 
 /**
- * The text of a file, with its byte order mark.
- * @throws CommandError if it is no file, may not be read, or is no UTF-8.
+ * Reads the text of a file, including its byte order mark.
+ * @throws CommandError if it is not a regular file, is not readable, or is not UTF-8.
  */
 export function readText(file: string): Promise<string> {
   return explained(file, async () => {
-    // Reading from a pipe could wait for ever.
+    // Reading from a pipe could wait forever.
     if (!(await stat(file)).isFile()) {
       throw new CommandError(
-        `Expected a file, but ${file} is none. Name the configuration itself: --config <file>`,
+        `Expected a regular file, but ${file} is not one. Name the configuration file: --config <file>`,
       );
     }
     const bytes = await readFile(file);
@@ -57,10 +57,9 @@ export function readText(file: string): Promise<string> {
 }
 
 /**
- * Changes the text of a file, whole or not at all, one process at a time. Links stay links, and the file keeps its
- * owner and permissions.
- * @returns Where the file as it was is kept; nothing if `change` changes nothing.
- * @throws CommandError if the file may not be changed; it is then as it was.
+ * Changes the text of a file atomically, one process at a time. Symbolic links are kept, as are owner and permissions.
+ * @returns The path of the backup; `undefined` if `change` changes nothing.
+ * @throws CommandError if the file cannot be changed; it then stays unchanged.
  */
 export async function changeText(
   file: string,
@@ -73,7 +72,7 @@ export async function changeText(
     const { mode, uid, gid } = await stat(target);
     if ((mode & 0o222) === 0) {
       throw new CommandError(
-        `Expected to change ${file}, but it is read-only. Allow it (chmod u+w ${Bun.$.escape(target)}), or change it where it comes from; nothing was changed.`,
+        `Expected to change ${file}, but it is read-only. Make it writable (chmod u+w ${Bun.$.escape(target)}), or change its source; nothing was changed.`,
       );
     }
     await access(target, constants.W_OK);
@@ -84,7 +83,7 @@ export async function changeText(
       const after = change(before);
       if (after === before) return undefined;
       await handle.writeFile(after);
-      // Root's files are root's, unless it says otherwise.
+      // A file that root creates belongs to root, so restore its owner.
       if (process.getuid?.() === 0) await handle.chown(uid, gid);
       await handle.chmod(mode & 0o7777);
       await handle.sync();
@@ -92,7 +91,7 @@ export async function changeText(
       await copyFile(target, backup, constants.COPYFILE_EXCL);
       if ((await readText(target)) !== before) {
         throw new CommandError(
-          `Expected ${file} to stay as it was, but its client or an editor changed it meanwhile. Try again.`,
+          `Expected ${file} to stay unchanged meanwhile, but its client or an editor changed it. Try again.`,
         );
       }
       await rename(part, target);
@@ -103,7 +102,7 @@ export async function changeText(
   });
 }
 
-/** Opens a file that must not exist: of several processes one has it, the others wait. */
+/** Creates a file that must not exist. Only one process at a time succeeds; the others wait. */
 async function openAlone(part: string, file: string): Promise<FileHandle> {
   const deadline = performance.now() + WAIT_MS;
   while (performance.now() < deadline) {
@@ -117,11 +116,11 @@ async function openAlone(part: string, file: string): Promise<FileHandle> {
     else await Bun.sleep(10);
   }
   throw new CommandError(
-    `Expected to change ${file}, but another process is changing it. Try again, or remove ${part} if there is none.`,
+    `Expected to change ${file}, but another process is changing it. Try again, or remove ${part} if there is no such process.`,
   );
 }
 
-/** Tells what the system refuses. */
+/** Converts system errors to a CommandError that explains them. */
 async function explained<Result>(file: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -129,7 +128,7 @@ async function explained<Result>(file: string, work: () => Promise<Result>): Pro
     if (error instanceof CommandError) throw error;
     const code = codeOf(error) ?? String(error);
     throw new CommandError(
-      `Expected to read and change ${file}, but the system refused (${code}). Check the permissions of the file and its directory, and the space on its disk; nothing was changed.`,
+      `Expected to read and change ${file}, but the system refused (${code}). Check the permissions of the file and its directory, and the free disk space; nothing was changed.`,
     );
   }
 }

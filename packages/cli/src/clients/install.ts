@@ -19,10 +19,10 @@ export interface InstallOptions {
   readonly server?: readonly string[] | undefined;
 }
 
-/** The edits for a server's command, or why there are none. */
+/** Returns the edits for a server's command, or the reason why there are none. */
 type Plan = (text: string, command: ServerCommand) => readonly Edit[] | string;
 
-/** Puts the recorder in front of the servers that a client starts. */
+/** Adds the recorder to the servers that a client starts. */
 export function install(
   client: ClientName,
   options: InstallOptions,
@@ -33,11 +33,11 @@ export function install(
   return rewriteAll(client, options, terminal, (text, command) =>
     findRecorder(command.words) === undefined
       ? withRecorder(text, command, recorder)
-      : "recorded already",
+      : "already recorded",
   );
 }
 
-/** Takes the recorder away again. */
+/** Removes the recorder from the servers of a client. */
 export function uninstall(
   client: ClientName,
   options: InstallOptions,
@@ -47,9 +47,9 @@ export function uninstall(
     const recorder = findRecorder(command.words);
     if (recorder === undefined) return "not recorded";
     if (recorder === "hidden") {
-      return "recorded in a way that only you can undo: edit its command";
+      return "recorded in a way that cannot be undone automatically: edit its command";
     }
-    if (recorder.end === command.words.length) return "records a URL, left alone";
+    if (recorder.end === command.words.length) return "records a URL, not changed";
     return withoutRecorder(text, command, recorder);
   });
 }
@@ -88,13 +88,13 @@ async function rewriteFile(
   });
   await terminal.out(report);
   if (backup !== undefined && !options.quiet) {
-    terminal.err(`Changed. The file as it was: ${backup}. Restart the client.`);
+    terminal.err(`Changed. Backup: ${backup}. Restart the client.`);
   }
 }
 
 interface Rewritten {
   readonly after: string;
-  /** Each server's command as it is in the text before and after. */
+  /** Each server's command before and after the change. */
   readonly report: string;
 }
 
@@ -108,12 +108,12 @@ function rewritten(
     if (names && !names.includes(name)) return undefined;
     if (fault !== undefined) {
       throw new CommandError(
-        `${file}: the server ${JSON.stringify(name)}: ${fault} Or name the others: --server <name...>. Nothing was changed.`,
+        `${file}: the server ${JSON.stringify(name)}: ${fault} Or select only other servers: --server <name...>. Nothing was changed.`,
       );
     }
     return command
       ? plan(text, command)
-      : "at a URL, left alone (toolmeter record --http <url> records it)";
+      : "at a URL, not changed (to record it: toolmeter record --http <url>)";
   });
   const after = edited(
     text,

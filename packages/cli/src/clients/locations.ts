@@ -1,12 +1,12 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where a client keeps the servers it starts. */
+/** The configuration of a client's servers. */
 export interface ClientLocation {
   readonly title: string;
-  /** Its configuration files: the user's, then the project's in the current directory. Not all need exist. */
+  /** Paths of the user's configuration file, then of the project's in the current directory. Not all need exist. */
   readonly files: readonly string[];
-  /** The names under which it lists servers. */
+  /** The key under which the file lists servers. */
   readonly key: "mcpServers" | "servers";
 }
 
@@ -15,7 +15,7 @@ export const CLIENTS = ["claude-desktop", "claude-code", "cursor", "vscode"] as 
 export type ClientName = (typeof CLIENTS)[number];
 
 /**
- * The configuration files of the clients that are known, as their documentation names them:
+ * Returns the configuration files of a client, according to its documentation:
  * https://modelcontextprotocol.io/docs/develop/connect-local-servers, https://code.claude.com/docs/en/mcp,
  * https://cursor.com/docs/context/mcp, https://code.visualstudio.com/docs/copilot/customization/mcp-servers
  */

@@ -2,34 +2,34 @@ import { Command } from "@commander-js/extra-typings";
 import { recordOptions } from "../commands/options.ts";
 import { isBinary } from "../own-command.ts";
 
-/** Where in the words of a command a recorder is. */
+/** The position of a recorder in the words of a command. */
 export interface RecorderCommand {
-  /** The first word of the recorder: 0, or what follows `env NAME=value` and the like. */
+  /** Index of the recorder's first word: 0, or the first after a prefix such as `env NAME=value`. */
   readonly start: number;
-  /** The first word of the recorded server's own command; the number of words if there is none. */
+  /** Index of the first word of the recorded server's command; the number of words if there is none. */
   readonly end: number;
-  /** Whether the process of the first word is the recorder itself, and does not start another one for it. */
+  /** Whether the process of the first word is the recorder itself, not a program that starts it. */
   readonly isItself: boolean;
 }
 
-/** A program under one of its names: a path, a package, with a version or an extension. */
+/** The names of this program: a path or a package, optionally with a version or an extension. */
 const TOOLMETER =
   /(?:^|[\\/])(?:toolmeter|@toolmeter[\\/]cli)(?:@[^\\/]*)?(?:\.(?:exe|cmd|ps1|[cm]?[jt]s))?$/i;
 
-/** Programs that run the command behind their own options. */
+/** Programs that run the command after their own options. */
 const PREFIXES = /^(?:cmd|command|env|exec|nice|nohup|setsid|stdbuf|sudo|time)$/;
 
-/** Programs that run a package, a script or a file by its name. */
+/** Programs that run a package, script or file by name. */
 const RUNNERS = /^(?:bunx?|deno|node|npm|npx|pnpm|pnpx|tsx|yarn)$/;
 
-/** Programs that run a line of text. `npx -c` and `cmd /c` are among them. */
+/** Programs that run a command line given as one string, including `npx -c` and `cmd /c`. */
 const SHELLS = /^(?:ba|da|fi|k|z)?sh$|^(?:cmd|npm|npx|powershell|pwsh)$/;
 
-/** A recorder in a shell's line. */
+/** A recorder in a shell's command line. */
 const IN_LINE =
   /(?:^|[\s;&|(/\\'"])(?:toolmeter|@toolmeter\/cli)(?:@[^\s/]*)?(?:\.\w+)?['"]?\s+(?:--\s+)?record(?=\s|$)/i;
 
-/** Words of runners and prefixes that are not the name of what is run. */
+/** Words of runners and prefixes other than the name of the program that they run. */
 const OWN_WORD = /^(?:-.*|\/[a-z]|\w+=.*|dlx|exec|run|run-script|x)$/is;
 
 /** Options of runners and prefixes whose value is the next word. */
@@ -55,9 +55,9 @@ const WITH_VALUE = new Set([
 ]);
 
 /**
- * Finds a recorder in a server's command: `toolmeter record …`, by a path, with its options, through npx, bunx, npm, Bun
- * or `env`. Undefined if there is none, `"hidden"` if it cannot be taken apart: in a shell's line, or with options of
- * another version.
+ * Finds a recorder in a server's command: `toolmeter record …`, also by path, with options, and through npx, bunx, npm, Bun
+ * or `env`. Returns `undefined` if there is none, and `"hidden"` if it cannot be separated from the server's command: in a
+ * shell's command line, or with options of another version.
  */
 export function findRecorder(words: readonly string[]): RecorderCommand | "hidden" | undefined {
   const [first = ""] = words;
@@ -78,7 +78,7 @@ export function findRecorder(words: readonly string[]): RecorderCommand | "hidde
   return { start, end: words.length - server, isItself };
 }
 
-/** Whether a server's command records itself. */
+/** Whether a server's command starts a recorder. */
 export function startsRecorder(command: readonly string[]): boolean {
   return findRecorder(command) !== undefined;
 }
@@ -93,7 +93,7 @@ function afterOwnWords(words: readonly string[], from: number): number {
   return at;
 }
 
-/** How many of the words behind `record` are the server's command, as the command line itself reads them. */
+/** Returns how many of the words after `record` are the server's command, according to the command-line parser. */
 function serverOf(words: readonly string[]): number | undefined {
   const parsed = recordOptions(new Command("record")).parseOptions([...words]);
   return parsed.unknown.length === 0 ? parsed.operands.length : undefined;

@@ -1,4 +1,4 @@
-/** The servers, tools and clients of the demo's traffic. Names are those of servers that exist; figures are made up. */
+/** The servers, tools and clients of the demo's traffic. The names are those of real servers; the figures are invented. */
 import type { ToolCallStatus } from "@toolmeter/core";
 
 export interface DemoTool {
@@ -8,13 +8,13 @@ export interface DemoTool {
   readonly medianMs: number;
   /** Median tokens of a result. */
   readonly tokens: number;
-  /** How many parameters its schema has: what makes a definition long. */
+  /** Number of parameters in its schema, which determine the length of the definition. */
   readonly parameters: number;
   readonly outcomes?: Partial<Record<ToolCallStatus, number>>;
   readonly errorMessage?: string;
-  /** What an agent turns to when this fails. */
+  /** The tool that an agent calls when this one fails. */
   readonly substitute?: string;
-  /** How likely a call is made again with the same arguments. */
+  /** Probability that a call is repeated with the same arguments. */
   readonly repeats?: number;
 }
 
@@ -56,7 +56,7 @@ const tool = (
   ...others,
 });
 
-/** Listed by their server, hardly ever called. */
+/** Creates tools that their server lists, but that are hardly ever called. */
 const unused = (names: readonly string[], parameters: number): DemoTool[] =>
   names.map((name, index) => tool(name, index % 4 === 0 ? 0.02 : 0, 400, 300, { parameters }));
 

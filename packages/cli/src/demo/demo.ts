@@ -20,41 +20,41 @@ export interface DemoOptions extends PrintOptions {
 
 const PROGRESS_CALLS = 100_000;
 
-/** Makes a file of made-up traffic, and reports on it. */
+/** Creates a database of sample calls and reports on it. */
 export async function demo(options: DemoOptions, terminal: Terminal): Promise<void> {
   const path = resolve(
     options.output ?? join(mkdtempSync(join(tmpdir(), "toolmeter-demo-")), "analytics.db"),
   );
   if (existsSync(path)) {
     throw new CommandError(
-      `Expected a new file, but ${path} exists. Name another one, or remove it.`,
+      `Expected a new file, but ${path} already exists. Name another one, or remove it.`,
     );
   }
   writeWhole(path, options, terminal);
   await report({ ...options, db: path }, terminal);
   if (options.quiet) return;
   terminal.err(
-    `\nEverything works on this file:\n  export TOOLMETER_DB=${Bun.$.escape(path)}\n  toolmeter confusion`,
+    `\nTo explore this file:\n  export TOOLMETER_DB=${Bun.$.escape(path)}\n  toolmeter confusion`,
   );
 }
 
-/** Makes the file under another name, so that it is there only when it is whole. */
+/** Creates the file under a temporary name, so that it appears only when complete. */
 function writeWhole(path: string, options: DemoOptions, terminal: Terminal): void {
   const part = `${path}.${randomUUID()}.part`;
   try {
     {
       using db = openTarget(part);
-      let told = 0;
+      let reported = 0;
       writeTraffic(new Importer(db), {
         ...options,
         until: Date.now(),
         onProgress: (calls) => {
-          if (calls - told < PROGRESS_CALLS || options.quiet) return;
-          told = calls;
+          if (calls - reported < PROGRESS_CALLS || options.quiet) return;
+          reported = calls;
           terminal.err(`${calls} calls`);
         },
       });
-      // All of it into the one file that is renamed.
+      // Moves the log into the file, because only that is renamed.
       db.$client.run("pragma journal_mode = delete");
     }
     renameSync(part, path);

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed. */
+/** A deterministic pseudo-random generator: equal seeds produce equal numbers. */
 export class Random {
   #state: number;
 
@@ -18,14 +18,14 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** Log-normal, as durations and sizes are: half are below the median. */
+  /** Log-normal distribution, which resembles durations and sizes: half of the numbers are below the median. */
   logNormal(median: number, sigma: number): number {
     // Box and Muller; 1 − next() is never 0.
     const normal = Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
     return median * Math.exp(sigma * normal);
   }
 
-  /** One of the items, each as likely as its weight says. */
+  /** Picks an item with a probability proportional to its weight. */
   pick<Item extends { readonly weight: number }>(items: readonly [Item, ...Item[]]): Item {
     let left = this.next() * items.reduce((sum, { weight }) => sum + weight, 0);
     for (const item of items) {
@@ -43,7 +43,7 @@ export class Random {
     return `${hex()}${hex()}-${hex()}-4${hex().slice(1)}-8${hex().slice(1)}-${hex()}${hex()}${hex()}`;
   }
 
-  /** A UUID version 7 of that millisecond. */
+  /** Returns a UUID version 7 with this timestamp. */
   uuidV7(ms: number): string {
     const time = Math.floor(ms).toString(16).padStart(12, "0");
     return `${time.slice(0, 8)}-${time.slice(8)}-7${this.uuid().slice(15)}`;

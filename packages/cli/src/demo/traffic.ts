@@ -5,20 +5,20 @@ import { Random } from "./random.ts";
 export interface TrafficOptions {
   readonly calls: number;
   readonly days: number;
-  /** The moment at which it ends, in milliseconds since 1970 UTC. */
+  /** End of the traffic, in milliseconds since 1970 UTC. */
   readonly until: number;
   readonly seed: number;
-  /** Told of the calls made so far. */
+  /** Called with the number of calls written so far. */
   readonly onProgress?: (calls: number) => void;
 }
 
-/** With more calls sessions get longer, not more: an agent that works for days. */
+/** Most sessions; with more calls, sessions get longer instead, like an agent that works for days. */
 const MAX_SESSIONS = 50_000;
-const CALLS_A_SESSION = 18;
+const CALLS_PER_SESSION = 18;
 
-/** The definition of this tool was edited so long before the end, and its arguments are got right since. */
+/** The definition of this tool was edited this long before the end; since then, fewer calls are rejected. */
 const EDITED = { toolName: "create_issue", daysAgo: 3, rejected: 0.03 };
-/** This one gets slower in the last week. */
+/** This tool is slower in the last week. */
 const SLOWED = { toolName: "query", daysAgo: 7, factor: 2.2 };
 
 const DAY_MS = 86_400_000;
@@ -28,11 +28,11 @@ interface DefinedTool extends DemoTool {
   readonly definition: ToolDefinition;
 }
 
-/** Makes up calls of several servers by several clients: the same for the same options. Ends with a commit. */
+/** Writes invented calls of several clients to several servers, equal for equal options, and commits them. */
 export function writeTraffic(importer: Importer, options: TrafficOptions): void {
   const random = new Random(options.seed);
   const servers = SERVERS.map((server) => ({ ...server, tools: defined(server.tools) }));
-  const sessions = Math.min(MAX_SESSIONS, Math.ceil(options.calls / CALLS_A_SESSION));
+  const sessions = Math.min(MAX_SESSIONS, Math.ceil(options.calls / CALLS_PER_SESSION));
   const starts = sessionStarts(random, sessions, options);
   let made = 0;
   for (const [index, startedAt] of starts.entries()) {
@@ -85,7 +85,7 @@ function toDefinition({ name, description, parameters }: DemoTool, edit: string)
   };
 }
 
-/** More by day than by night, more on working days. */
+/** Returns the start times of sessions: more by day than by night, and more on working days. */
 function sessionStarts(random: Random, count: number, { days, until }: TrafficOptions): number[] {
   const starts: number[] = [];
   while (starts.length < count) {

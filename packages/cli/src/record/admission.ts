@@ -2,17 +2,17 @@ import type { IncomingMessage } from "node:http";
 import { valuesOf } from "./headers.ts";
 import { isLoopback } from "./loopback.ts";
 
-/** What a request asks of the target, or why it is not passed on. */
+/** The path to request from the target, or the reason why a request is refused. */
 export type Admission =
   | { readonly path: string }
   | { readonly status: 400 | 403; readonly reason: string };
 
 /**
- * Decides whether a request may pass, and with which path and query. The path is not normalized: the target sees what
- * the client wrote. A path can never select another server.
- * @param isLocal Whether the listener serves this machine only. Then a request for another host name is refused: a web
- * page may have made it by pointing its own name at this machine (DNS rebinding), and the target cannot tell, because
- * it gets its own name.
+ * Decides whether a request is passed on, and with which path and query. The path is not normalized: the target receives
+ * what the client wrote. A path can never select another server.
+ * @param isLocal Whether the listener serves only this machine. Requests for another host name are then refused: a web page
+ * may have sent them by pointing its own name at this machine (DNS rebinding), and the target cannot detect it, because it
+ * receives its own name.
  */
 export function admit(request: IncomingMessage, isLocal: boolean): Admission {
   const { rawHeaders, httpVersion, url = "" } = request;
@@ -22,7 +22,7 @@ export function admit(request: IncomingMessage, isLocal: boolean): Admission {
   if (host === undefined && httpVersion !== "1.0") return malformed("a Host header, got none");
   const hostname = host === undefined ? undefined : hostnameOf(host);
   if (host !== undefined && hostname === undefined) {
-    return malformed("a Host header such as localhost:3001, got something else");
+    return malformed("a Host header such as localhost:3001, got an invalid one");
   }
   if (isLocal && hostname !== undefined && !isLoopback(hostname)) {
     return { status: 403, reason: `Expected this machine's name in Host, got ${hostname}.` };
@@ -32,7 +32,7 @@ export function admit(request: IncomingMessage, isLocal: boolean): Admission {
     encodings.length > 0 &&
     (httpVersion === "1.0" || encodings.join().toLowerCase() !== "chunked")
   ) {
-    return malformed("the transfer encoding chunked, in HTTP/1.1");
+    return malformed("the transfer encoding chunked in HTTP/1.1");
   }
   const path = pathOf(url, host, request.socket.localPort);
   if (path === undefined || path.includes("#")) {
@@ -54,7 +54,7 @@ function pathOf(
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** The name in a Host header, without port, in the spelling of `URL`. */
+/** Returns the name in a Host header, without port, as normalized by `URL`. */
 function hostnameOf(host: string): string | undefined {
   const isPlain = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host);
   const url = isPlain ? URL.parse(`http://${host}`) : null;

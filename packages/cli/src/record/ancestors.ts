@@ -2,11 +2,11 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { findRecorder, startsRecorder } from "../clients/recorder-command.ts";
 
 /**
- * Whether a recorder among this process's ancestors records the same stream, as when a recorded shell script starts
- * this one. The stream is the same while the ancestor's child has our standard input or output. A recorded server that
- * starts servers of its own gives them other pipes: nobody records these yet.
+ * Whether a recorder among this process's ancestors already records the same stream, for example because a recorded shell
+ * script starts this process. The stream is the same if the ancestor's child has our standard input or output. A recorded
+ * server that starts other servers gives them other pipes, which are not recorded yet.
  *
- * Known on Linux only; elsewhere false.
+ * Works only on Linux; returns false elsewhere.
  */
 export function isRecordedByAncestor(): boolean {
   if (process.platform !== "linux") return false;
@@ -16,12 +16,12 @@ export function isRecordedByAncestor(): boolean {
       if (records(commandOf(child))) return true;
     }
   } catch {
-    // An ancestor has ended, or is another user's.
+    // An ancestor has ended or belongs to another user.
   }
   return false;
 }
 
-/** Whether this is the command of a recorder that has not stepped aside for another one. */
+/** Whether this is the command of a recorder that records itself, instead of leaving it to another recorder. */
 function records(command: readonly string[]): boolean {
   const recorder = findRecorder(command);
   return (
@@ -35,7 +35,7 @@ function commandOf(pid: number): readonly string[] {
   return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
 }
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name, in parentheses, may hold any character. */
+/** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name in parentheses may contain any character. */
 function parentOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, "utf8");
   return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[1]);

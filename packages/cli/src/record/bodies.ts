@@ -12,19 +12,19 @@ import {
 } from "node:zlib";
 import { EventReader, type StreamEvent } from "./events.ts";
 
-/** A message that is longer than this, in bytes, is passed on and not looked at. */
+/** Longer messages are passed on without being read, in bytes. */
 const MAX_MESSAGE_BYTES = 64 * 1_048_576;
 
-/** The first bytes of a JSON text that can be a message: white space, a byte order mark, an object, an array. */
+/** Possible first bytes of a message: white space, a byte order mark, and the start of an object or array. */
 const BEFORE_JSON: ReadonlySet<number> = new Set(Buffer.from("\uFEFF \t\r\n"));
 const JSON_STARTS: ReadonlySet<number> = new Set(Buffer.from("{["));
 
-/** Reads a copy of a body while it passes. */
+/** Reads a copy of a body while it is passed on. */
 export interface BodyReader {
   push(chunk: Uint8Array): void;
   /**
-   * Nothing more comes. Resolves when everything that came has been read.
-   * @param isWhole Whether the body came to its end.
+   * Ends the body. Resolves when all of it has been read.
+   * @param isWhole Whether the body is complete.
    */
   end(isWhole: boolean): Promise<void> | void;
 }
@@ -36,7 +36,7 @@ interface Codec {
 
 const GZIP: Codec = { whole: gunzipSync, stream: createGunzip };
 
-/** What servers compress with: https://www.iana.org/assignments/http-parameters */
+/** The supported content encodings: https://www.iana.org/assignments/http-parameters */
 const CODECS: Readonly<Record<string, Codec>> = {
   br: { whole: brotliDecompressSync, stream: createBrotliDecompress },
   deflate: { whole: inflateSync, stream: createInflate },
@@ -46,8 +46,8 @@ const CODECS: Readonly<Record<string, Codec>> = {
 };
 
 /**
- * Reads the messages of a body.
- * @throws If it is compressed in an unknown way.
+ * Creates a reader for the messages of a body.
+ * @throws If the content encoding is unknown.
  */
 export function readerOf(
   { "content-type": type = "", "content-encoding": encoding }: IncomingHttpHeaders,
@@ -59,7 +59,7 @@ export function readerOf(
     const events = new EventReader(onEvent);
     return codec ? new CompressedReader(codec, events) : events;
   }
-  // The first byte of what is compressed tells nothing.
+  // The first byte of compressed data does not show whether it is a message.
   if (codec && !/json/i.test(type)) return UNREAD;
   return new TextReader(codec, onText);
 }
@@ -74,7 +74,7 @@ function codecOf(encoding = "identity"): Codec | undefined {
   return codec;
 }
 
-/** Keeps a text until it is whole, if it can be a message. */
+/** Collects a body that can be a message until it is complete. */
 class TextReader implements BodyReader {
   readonly #codec: Codec | undefined;
   readonly #onText: (text: string) => void;
@@ -95,7 +95,7 @@ class TextReader implements BodyReader {
     this.#isUnwanted = isTooLong || !this.#mayBeMessage(chunk);
     if (this.#isUnwanted) this.#parts = [];
     else this.#parts.push(chunk);
-    if (isTooLong) throw new Error(`It is longer than ${MAX_MESSAGE_BYTES} bytes`);
+    if (isTooLong) throw new Error(`The message is longer than ${MAX_MESSAGE_BYTES} bytes`);
   }
 
   end(isWhole: boolean): void {
@@ -115,7 +115,7 @@ class TextReader implements BodyReader {
   }
 }
 
-/** Decompresses a stream on its way to another reader. */
+/** Decompresses a stream for another reader. */
 class CompressedReader implements BodyReader {
   readonly #decoder: Transform;
   readonly #done: Promise<void>;
@@ -124,7 +124,7 @@ class CompressedReader implements BodyReader {
     const decoder = codec.stream();
     const { promise, resolve } = Promise.withResolvers<void>();
     decoder.on("data", (chunk: Uint8Array) => reader.push(chunk));
-    // What cannot be decompressed, a cut stream for one, has no further messages.
+    // A stream that cannot be decompressed, for example a truncated one, has no further messages.
     decoder.on("error", () => resolve());
     decoder.on("end", () => resolve());
     this.#decoder = decoder;
@@ -133,7 +133,7 @@ class CompressedReader implements BodyReader {
 
   push(chunk: Uint8Array): void {
     if (this.#decoder.destroyed) return;
-    // The stream is not held up by its copy.
+    // Reading the copy must not slow down the stream.
     if (this.#decoder.writableLength > MAX_MESSAGE_BYTES)
       this.#decoder.destroy(new Error("too far behind"));
     else this.#decoder.write(chunk);

@@ -2,8 +2,8 @@ import { dlopen } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
 
 /**
- * Calls of POSIX that neither Bun nor Node offers. None is variadic: `bun:ffi` cannot call those on every processor.
- * musl takes glibc's name for its own: https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c (`load_library`).
+ * POSIX functions that neither Bun nor Node provides. None is variadic, because `bun:ffi` cannot call variadic functions on
+ * every processor. musl also accepts glibc's name: https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c (`load_library`).
  */
 function open() {
   return dlopen(process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6", {
@@ -16,29 +16,29 @@ function open() {
 
 let opened: ReturnType<typeof open> | undefined;
 
-/** Opened when it is needed: Windows has none. */
+/** Opened on demand, because Windows does not have it. */
 const libc = () => (opened ??= open());
 
 const POLLIN = 1;
 
-/** `struct pollfd`: the descriptor, then the events that are asked for and those that are reported, 16 bits each. */
+/** `struct pollfd`: the descriptor, then the requested and the returned events, 16 bits each. */
 const pollfd = new Int32Array(2);
 
-/** The two descriptors of a new pipe: one to read from, one to write to. Children of `Bun.spawn` inherit neither. */
+/** Creates a pipe. Returns its descriptors for reading and for writing; children of `Bun.spawn` inherit neither. */
 export function makePipe(): readonly [number, number] {
   const ends = new Int32Array(2);
-  if (libc().pipe(ends) !== 0) throw new Error("Expected a pipe, but the system has none left.");
+  if (libc().pipe(ends) !== 0) throw new Error("Expected a new pipe, but the system has no more.");
   const [readable = -1, writable = -1] = ends;
   return [readable, writable];
 }
 
 /**
- * Moves an open file to a new descriptor, which is returned. `/dev/null` takes its place: closing the new descriptor
- * closes the file, and nothing can write to it by accident.
+ * Moves an open file to a new descriptor and returns that. The old descriptor then refers to `/dev/null`, so that closing
+ * the new descriptor closes the file, and no other code can write to it by accident.
  */
 export function takeOver(fd: number): number {
   const taken = libc().dup(fd);
-  if (taken < 0) throw new Error("Expected a free file descriptor, but the system has none left.");
+  if (taken < 0) throw new Error("Expected a free file descriptor, but the system has no more.");
   const nothing = openSync("/dev/null", "r+");
   libc().dup2(nothing, fd);
   closeSync(nothing);
@@ -47,7 +47,7 @@ export function takeOver(fd: number): number {
 
 /** Whether a write would fail because the other end is closed. False for regular files. */
 export function isBroken(fd: number): boolean {
-  // Errors and hang-ups are reported without being asked for.
+  // Errors and hang-ups are always reported.
   return poll(fd, 0);
 }
 

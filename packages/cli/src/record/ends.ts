@@ -3,41 +3,41 @@ import { promisify } from "node:util";
 import type { FileSink, Subprocess } from "bun";
 import { isBroken, isReadable, makePipe, takeOver } from "./descriptors.ts";
 
-/** Where the bytes of one direction come from. */
+/** The origin of the bytes in one direction. */
 export interface Source {
   readonly stream: ReadableStream<Uint8Array>;
-  /** The descriptor, if another process can go on reading from it. */
+  /** The descriptor, if another process can continue reading from it. */
   readonly fd?: number;
-  /** Whether there is something to read now; the end counts. */
+  /** Whether a read would return at once, with data or the end. */
   isReadable(): boolean;
   close(): void;
 }
 
-/** Where the bytes of one direction go to. */
+/** The destination of the bytes in one direction. */
 export interface Sink {
   readonly writer: FileSink;
-  /** The descriptor, if another process can go on writing to it. */
+  /** The descriptor, if another process can continue writing to it. */
   readonly fd?: number;
-  /** Whether nobody can read any more. */
+  /** Whether there is no reader any more. */
   isBroken(): boolean;
-  /** Closes it without waiting for what is not written yet. */
+  /** Closes the descriptor without waiting for unwritten data. */
   close(): void;
 }
 
 const readFile = promisify(read);
 const CHUNK_BYTES = 65_536;
 
-/** A running server, and our ends of its standard input and output. */
+/** A running server and our ends of its standard input and output. */
 export interface Server {
   readonly process: Subprocess;
   readonly source: Source;
   readonly sink: Sink;
 }
 
-/** On Windows there are no descriptors to pass around: Bun's own streams have to do. */
+/** Windows has no descriptors that can be passed between processes, so Bun's streams are used there. */
 const isWindows = process.platform === "win32";
 
-/** Starts a program with pipes of its own and this process's standard error. Throws if it cannot be run. */
+/** Starts a program with new pipes and with this process's standard error. Throws if it cannot be run. */
 export function startServer(command: readonly string[]): Server {
   if (isWindows) {
     const process = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
@@ -51,7 +51,7 @@ export function startServer(command: readonly string[]): Server {
   return { process, source: sourceOf(fromServer), sink: sinkOf(toServer) };
 }
 
-/** This process's standard input and output, which nothing else can use afterwards. */
+/** Takes over this process's standard input and output. No other code can use them afterwards. */
 export function ownStreams(): { readonly source: Source; readonly sink: Sink } {
   return isWindows
     ? { source: plainSource(Bun.stdin.stream()), sink: plainSink(Bun.stdout.writer()) }
@@ -89,8 +89,8 @@ function sinkOf(fd: number): Sink {
 }
 
 /**
- * Files and terminals are read in a thread, from where they stand: `Bun.file(fd)` reads files from their start and
- * cannot read terminals.
+ * Reads files and terminals in a thread, from their current position. `Bun.file(fd)` reads files from the start and cannot
+ * read terminals.
  */
 function streamOfFile(fd: number): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
@@ -102,15 +102,15 @@ function streamOfFile(fd: number): ReadableStream<Uint8Array> {
         else controller.enqueue(chunk.subarray(0, bytesRead));
       },
     },
-    // Nothing is read before it is wanted.
+    // Do not read ahead.
     { highWaterMark: 0 },
   );
 }
 
 /**
- * A writer that does not block. `O_NONBLOCK` belongs to the open file, which other processes may share: the server's
- * stderr can be the same terminal or pipe, and its writes must go on to block. So a pipe or terminal is opened anew
- * where the system can (Linux), with a flag of our own.
+ * Creates a non-blocking writer. `O_NONBLOCK` belongs to the open file, which other processes may share: the server's
+ * stderr can be the same terminal or pipe, and its writes must keep blocking. On Linux, a pipe or terminal is therefore
+ * reopened with a separate flag.
  */
 function writerOf(fd: number): FileSink {
   const stats = fstatSync(fd);
@@ -123,7 +123,7 @@ function writerOf(fd: number): FileSink {
       constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
     );
   } catch {
-    // It belongs to another user, or nobody reads from it any more.
+    // The file belongs to another user, or has no reader any more.
     return Bun.file(fd).writer();
   }
   // The writer has its own copy of the descriptor.

@@ -1,11 +1,11 @@
-/** An event of a stream, as far as MCP uses them. */
+/** The fields of a server-sent event that MCP uses. */
 export interface StreamEvent {
-  /** `message` if the stream names none. */
+  /** `message` if the event has no name. */
   readonly name: string;
   readonly data: string;
 }
 
-/** An event whose data, with the line being read, grows longer than this, in bytes, is skipped. */
+/** An event is skipped if its data, including the current line, is longer than this, in bytes. */
 const MAX_EVENT_BYTES = 64 * 1_048_576;
 
 const LF = 0x0a;
@@ -13,15 +13,15 @@ const CR = 0x0d;
 const BYTE_ORDER_MARK = "\uFEFF";
 
 /**
- * Reads server-sent events in time linear in their length, however they are cut into chunks.
+ * Reads server-sent events in linear time, regardless of their division into chunks.
  *
- * Not `eventsource-parser`: after its size limit it throws until it is reset, and then reads the rest of the long event
- * as a new one. Here the event is skipped, and the next one is read.
+ * Not `eventsource-parser`: beyond its size limit it throws until it is reset, and then reads the rest of the long event as
+ * a new one. This reader skips the event and reads the next one.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class EventReader {
   readonly #onEvent: (event: StreamEvent) => void;
-  /** The line that has no end yet. */
+  /** The incomplete last line. */
   #parts: Uint8Array[] = [];
   #lineLength = 0;
   #isFirstLine = true;
@@ -36,7 +36,7 @@ export class EventReader {
   }
 
   push(chunk: Uint8Array): void {
-    // A CR and an LF are one line end, in one chunk or in two.
+    // CR LF is one line end, even if split across two chunks.
     let start = this.#endedWithCr && chunk[0] === LF ? 1 : 0;
     if (chunk.length > 0) this.#endedWithCr = false;
     let lf = chunk.indexOf(LF, start);
@@ -48,14 +48,14 @@ export class EventReader {
       this.#endLine();
       start = isCr && lf === end + 1 ? end + 2 : end + 1;
       this.#endedWithCr = isCr && start === end + 1 && start === chunk.length;
-      // Only the one that was passed is looked for again: each byte is looked at twice at most.
+      // Search again only for the delimiter that was passed, so that each byte is scanned at most twice.
       if (lf !== -1 && lf < start) lf = chunk.indexOf(LF, start);
       if (isCr) cr = chunk.indexOf(CR, start);
     }
     this.#keep(chunk.subarray(start));
   }
 
-  /** The stream is over; an event without its end does not count. */
+  /** Ends the stream and discards an incomplete event. */
   end(): void {
     this.#parts = [];
     this.#data = [];

@@ -1,14 +1,14 @@
 import { type Conversation, type Instrumentation, parseMessage } from "@toolmeter/mcp";
 
-/** Paths are resolved against it; it is never asked. */
+/** A base for resolving paths; no request is sent to it. */
 const ANY_ORIGIN = "http://target.invalid";
 
 const SESSION_HEADER = "mcp-session-id";
 
-/** Sessions that are followed at once at most: clients seldom say that one is over. */
+/** Most sessions tracked at once, because clients seldom end theirs explicitly. */
 const MAX_SESSIONS = 1_000;
 
-/** Redirects that may be followed yet. */
+/** Most redirects that are remembered until the client follows them. */
 const MAX_REDIRECTED = 100;
 
 interface Redirected {
@@ -16,31 +16,31 @@ interface Redirected {
   readonly request: unknown;
 }
 
-/** How an exchange ended: answered to the end, or broken off by one of the two sides. */
+/** The end of an exchange: completely answered, or aborted by the client or the target. */
 export type ExchangeEnd = "answered" | "client_left" | "target_failed";
 
 type HeaderReader = (name: string) => string | undefined;
 
-/** One request and what answers it. */
+/** One request and its answer. */
 export interface Exchange {
-  /** The request's message; of anything else nothing. */
+  /** Observes the request's message; `undefined` is ignored. */
   received(message: unknown): void;
-  /** The answer began. */
+  /** The answer has started. */
   answered(status: number, header: HeaderReader): void;
   sent(message: unknown): void;
   sentEvent(name: string, data: string): void;
-  /** Nothing more comes. */
+  /** The exchange is over. */
   ended(end: ExchangeEnd): void;
 }
 
 /**
- * Which conversation a request belongs to: that of its session, by the header of streamable HTTP or the address that the
- * older transport gave it; else its own.
+ * Assigns requests to conversations: to that of their session (identified by the header of streamable HTTP, or by the
+ * endpoint of the older transport), otherwise to a new one.
  */
 export class Exchanges {
   readonly #instrumentation: Instrumentation;
   readonly #sessions = new Map<string, Conversation>();
-  /** Requests that the target sent elsewhere, by the path where they are expected. */
+  /** Requests that the target redirected, by their new path. */
   readonly #redirected = new Map<string, Redirected>();
 
   constructor(instrumentation: Instrumentation) {
@@ -93,7 +93,7 @@ export class Exchanges {
       sent,
       sentEvent: (name, data) => {
         if (name !== "endpoint") return sent(parseMessage(data));
-        // The older transport: this stream carries the answers to what is posted there.
+        // In the older transport, this stream carries the answers to requests posted to the endpoint.
         isOld = true;
         const endpoint = pathOf(data, path);
         sessionId = sessionOf(endpoint) ?? endpoint;
@@ -108,13 +108,13 @@ export class Exchanges {
     };
   }
 
-  /** The proxy ends, and all sessions with it. */
+  /** Ends all sessions when the proxy stops. */
   close(): void {
     for (const sessionId of this.#sessions.keys()) this.#end(sessionId);
     for (const path of this.#redirected.keys()) this.#giveUp(path);
   }
 
-  /** The client repeats its request at another path: it is one call. */
+  /** Remembers a redirected request: its repetition at the new path belongs to the same call. */
   #redirect(path: string, redirected: Redirected): void {
     this.#redirected.set(path, redirected);
     if (this.#redirected.size <= MAX_REDIRECTED) return;
@@ -122,7 +122,7 @@ export class Exchanges {
     if (oldest !== undefined) this.#giveUp(oldest);
   }
 
-  /** Nobody followed a redirect. */
+  /** Closes the conversation of a redirect that was not followed. */
   #giveUp(path: string): void {
     const conversation = this.#redirected.get(path)?.conversation;
     this.#redirected.delete(path);
@@ -144,13 +144,13 @@ export class Exchanges {
   }
 }
 
-/** The path and query that a reference leads to. */
+/** Resolves a reference to a path and query. */
 function pathOf(reference: string, base: string): string {
   const { pathname, search } = new URL(reference, ANY_ORIGIN + base);
   return pathname + search;
 }
 
-/** The session that the older transport names in the query of a path. */
+/** Returns the session id that the older transport puts in the query of a path. */
 function sessionOf(path: string): string | undefined {
   const [, query] = path.split("?");
   const parameters = new URLSearchParams(query);

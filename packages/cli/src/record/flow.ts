@@ -1,27 +1,27 @@
 import type { FileSink } from "bun";
 import type { Sink, Source } from "./ends.ts";
 
-/** What is used of a `ReadableStreamDefaultReader`: the types of Bun and of the web differ. */
+/** The used part of `ReadableStreamDefaultReader`, because the types of Bun and of the web differ. */
 interface Reader {
   read(): Promise<{ value?: Uint8Array | undefined }>;
   cancel(): Promise<void>;
 }
 
 /**
- * Passes bytes on in one direction, each chunk whole before the next is read, and shows a copy of each.
+ * Passes bytes on in one direction, each chunk completely before reading the next, and passes each chunk to an observer.
  *
- * The end of one side becomes the end of the other at once: an end of file closes the sink, a sink that nobody reads
- * from closes the source. Never rejects.
+ * When one side ends, the other is closed at once: an end of file closes the sink, and a sink without reader closes the
+ * source. Never rejects.
  */
 export class Flow {
-  /** Resolves when nothing more can pass, and both sides are closed. */
+  /** Resolves when both sides are closed. */
   readonly ended: Promise<void>;
   readonly #source: Source;
   readonly #sink: Sink;
   readonly #reader: Reader;
   #endedBy: "sink" | "source" | undefined;
   #failure: unknown;
-  /** When it began to wait for the source; undefined while it writes. */
+  /** The time since which it waits for the source; undefined while it writes. */
   #waitsSince: number | undefined;
   #isHandedOver = false;
 
@@ -32,30 +32,30 @@ export class Flow {
     this.ended = this.#run(look);
   }
 
-  /** Which side ended first; undefined while it flows. */
+  /** The side that ended first; undefined while the flow runs. */
   get endedBy(): "sink" | "source" | undefined {
     return this.#endedBy;
   }
 
-  /** The error of a sink that took no more, such as a full disk's; undefined if its reader left. */
+  /** The error of a failed write, for example on a full disk; undefined if the reader has closed. */
   get failure(): unknown {
     return this.#failure;
   }
 
-  /** Closes the source if nobody reads from the sink any more, as a write would find out. */
+  /** Closes the source if the sink has no reader any more, without waiting for a write to fail. */
   check(): void {
     if (this.#endedBy !== undefined || !this.#sink.isBroken()) return;
     this.#endedBy = "sink";
     void this.#reader.cancel();
   }
 
-  /** Resolves when the flow has ended, or its source has been silent for so long, in milliseconds, from now on. */
+  /** Resolves when the flow has ended, or when its source has been silent for this long from now on, in milliseconds. */
   async silence(milliseconds: number): Promise<void> {
     const begun = performance.now();
     while (this.#endedBy === undefined) {
       const now = performance.now();
       const silent = this.#waitsSince === undefined ? 0 : now - Math.max(begun, this.#waitsSince);
-      // A busy process may be late to read what is there.
+      // A busy process may be late to read available data.
       if (silent >= milliseconds && !this.#source.isReadable()) return;
       const rest = Math.max(milliseconds - silent, 1);
       await Promise.race([this.ended, Bun.sleep(rest)]);
@@ -64,8 +64,8 @@ export class Flow {
   }
 
   /**
-   * Leaves what may still come to a process of its own, which outlives this one.
-   * A chunk that the sink has not taken yet, and files and terminals, are not handed over.
+   * Hands the rest of the flow over to a separate process that outlives this one. Does nothing while a chunk is being
+   * written, and for files and terminals.
    */
   async handOver(): Promise<void> {
     const { fd: from } = this.#source;
@@ -77,7 +77,7 @@ export class Flow {
     try {
       Bun.spawn(["cat"], { stdin: from, stdout: to, stderr: "ignore" }).unref();
     } catch {
-      // There is no `cat`: the pipe is closed when this process ends.
+      // Without `cat`, the pipe is closed when this process ends.
     }
   }
 
@@ -86,7 +86,7 @@ export class Flow {
       for (let chunk = await this.#read(); chunk; chunk = await this.#read()) {
         const taken = write(this.#sink.writer, chunk);
         look(chunk);
-        // Only a full sink makes it wait.
+        // Only a full sink returns a promise.
         if (taken instanceof Promise) await taken;
       }
     } catch (error) {
@@ -96,14 +96,14 @@ export class Flow {
     if (!this.#isHandedOver) await this.#close();
   }
 
-  /** The next chunk; undefined at the end. A source that cannot be read has ended. */
+  /** Reads the next chunk; returns undefined at the end, or if the source cannot be read. */
   async #read(): Promise<Uint8Array | undefined> {
     this.#waitsSince = performance.now();
     let value: Uint8Array | undefined;
     try {
       ({ value } = await this.#reader.read());
     } catch {
-      // As an end.
+      // Treated as the end.
     }
     this.#waitsSince = undefined;
     if (value === undefined && !this.#isHandedOver) this.#endedBy ??= "source";
@@ -117,12 +117,12 @@ export class Flow {
     try {
       await this.#sink.writer.end();
     } catch {
-      // Nobody reads from it: there is nothing to end.
+      // There is no reader, so nothing to end.
     }
   }
 }
 
-/** Resolves, or returns, when the writer has passed the chunk on. */
+/** Writes a chunk and flushes it. Returns a promise only if the writer has to wait. */
 function write(writer: FileSink, chunk: Uint8Array): number | Promise<number> {
   const written = writer.write(chunk);
   return written instanceof Promise ? written.then(() => writer.flush()) : writer.flush();

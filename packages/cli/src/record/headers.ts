@@ -1,4 +1,4 @@
-/** Headers of one connection, not of the message: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
+/** Headers that concern only one connection: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
 const HOP_BY_HOP: readonly string[] = [
   "connection",
   "keep-alive",
@@ -6,20 +6,20 @@ const HOP_BY_HOP: readonly string[] = [
   "proxy-authorization",
   "proxy-connection",
   "te",
-  // Announces trailers, which are passed on with or without it.
+  // Announces trailers, which are passed on even without it.
   "trailer",
   "transfer-encoding",
   "upgrade",
 ];
 
-/** Name and value in turn, spelled and ordered as they came: `rawHeaders` of `node:http`. */
+/** Alternating names and values in their original spelling and order: `rawHeaders` of `node:http`. */
 export type RawHeaders = readonly string[];
 
 export type Header = [name: string, value: string];
 
 /**
- * The headers that pass a proxy: all but those of the connection and those that `Connection` names. The length of the
- * body passes even if `Connection` names it: a message without its length could be read as two.
+ * Returns the headers that a proxy passes on: all except those of the connection and those named by `Connection`.
+ * `Content-Length` is passed on even if `Connection` names it, because a message without its length could be read as two.
  */
 export function endToEnd(raw: RawHeaders): Header[] {
   const dropped = new Set([...HOP_BY_HOP, ...connectionOptions(raw)]);
@@ -27,14 +27,14 @@ export function endToEnd(raw: RawHeaders): Header[] {
   return pairsOf(raw).filter(([name]) => !dropped.has(name.toLowerCase()));
 }
 
-/** What `Connection` says, in lower case: `close`, or names of headers. */
+/** Returns the options of the `Connection` header in lower case: `close`, or names of headers. */
 export function connectionOptions(raw: RawHeaders): string[] {
   return valuesOf(raw, "connection")
     .flatMap((value) => value.split(","))
     .map((option) => option.trim().toLowerCase());
 }
 
-/** Every value of a header, in order. */
+/** Returns all values of a header, in order. */
 export function valuesOf(raw: RawHeaders, name: string): string[] {
   return pairsOf(raw)
     .filter(([found]) => found.toLowerCase() === name)

@@ -5,14 +5,14 @@ import { type Exchange, type ExchangeEnd, Exchanges } from "./exchanges.ts";
 import type { StreamEvent } from "./events.ts";
 import type { RecordOptions } from "./options.ts";
 
-/** Runs what looks at a copy: it may fail without harm. */
+/** Runs a step of observation, whose failure must not affect the exchange. */
 type Guard = (look: () => void) => void;
 
-/** Reads copies of the requests and answers that pass a proxy. What it cannot read, it passes over. Never throws. */
+/** Reads copies of the requests and answers of a proxy. Skips what it cannot read. Never throws. */
 export class HttpObserver {
   readonly #instrumentation: Instrumentation;
   readonly #exchanges: Exchanges;
-  /** Exchanges that are over, but not read to the end. */
+  /** Ended exchanges that are not completely read yet. */
   readonly #unread = new Set<Promise<void>>();
 
   constructor(options: RecordOptions) {
@@ -32,7 +32,7 @@ export class HttpObserver {
     return new ExchangeObserver(exchange, headers, guard, keepUntil);
   }
 
-  /** Writes what is recorded. Every exchange has ended before. Never rejects. */
+  /** Writes all records. Call it after every exchange has ended. Never rejects. */
   async end(): Promise<void> {
     await Promise.all(this.#unread);
     this.#instrumentation.guard(() => this.#exchanges.close());
@@ -62,7 +62,7 @@ export class ExchangeObserver {
     this.#request = new BodyCopy(headers, guard, onText, () => undefined);
   }
 
-  /** A part of the request's body is about to be passed on. */
+  /** Call this before a part of the request's body is passed on. */
   received(chunk: Uint8Array): void {
     this.#request.push(chunk);
   }
@@ -81,7 +81,7 @@ export class ExchangeObserver {
     );
   }
 
-  /** A part of the answer's body is about to be passed on. */
+  /** Call this before a part of the answer's body is passed on. */
   sent(chunk: Uint8Array): void {
     this.#answer?.push(chunk);
   }
@@ -90,7 +90,7 @@ export class ExchangeObserver {
     void this.#answer?.end(true);
   }
 
-  /** Nothing more comes; the first call counts. */
+  /** The exchange is over. Only the first call counts. */
   ended(end: ExchangeEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -101,7 +101,7 @@ export class ExchangeObserver {
   }
 }
 
-/** The copy of a body: read when it is whole by its length, before the last part is passed on. */
+/** A copy of a body. If its length is known, it is read as soon as it is complete, before the last part is passed on. */
 class BodyCopy {
   readonly #guard: Guard;
   #reader: BodyReader | undefined;
@@ -117,7 +117,7 @@ class BodyCopy {
     this.#guard = guard;
     const length = headers["content-length"];
     if (length !== undefined) this.#missing = Number(length);
-    // Events may be read after the call that brought them.
+    // Events may be read after the call that delivered them, outside its guard.
     const onGuardedEvent = (event: StreamEvent) => guard(() => onEvent(event));
     guard(() => (this.#reader = readerOf(headers, onText, onGuardedEvent)));
   }
@@ -129,7 +129,7 @@ class BodyCopy {
     if (this.#missing === 0) void this.end(true);
   }
 
-  /** Resolves when everything that came has been read; later calls change nothing. */
+  /** Resolves when the whole copy has been read. Later calls change nothing. */
   end(isWhole: boolean): Promise<void> | void {
     const reader = this.#reader;
     this.#reader = undefined;

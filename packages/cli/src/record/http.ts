@@ -10,9 +10,9 @@ import { createProxy } from "./proxy.ts";
 import { Target } from "./target.ts";
 
 /**
- * Passes requests on to a server at a URL, and records the calls among them: streamable HTTP, and the older HTTP with
- * server-sent events. Runs until it is told to stop.
- * @param listen `host:port`; port 0 is any that is free. Only this machine reaches the default, 127.0.0.1.
+ * Passes requests on to a server at a URL and records the calls in them: for streamable HTTP, and for the older transport
+ * with server-sent events. Runs until it is stopped.
+ * @param listen `host:port`; port 0 selects a free port. The default host 127.0.0.1 is reachable only from this machine.
  */
 export async function recordHttp(
   url: string,
@@ -36,7 +36,7 @@ export async function recordHttp(
 function parseTarget(text: string): Target {
   const url = URL.parse(text);
   if (url === null || !["http:", "https:"].includes(url.protocol)) {
-    // It may hold a password or a key.
+    // The text may contain a password or a key.
     const shown = text.replace(/[?#].*$/s, "").replace(/^([^@]*\/)?[^@]*@/s, "$1");
     throw new InputError(
       `Expected a URL such as http://localhost:3000/mcp, got ${JSON.stringify(shown)}.`,
@@ -55,7 +55,7 @@ function parseAddress(listen: string): { readonly hostname: string; readonly por
   return { hostname, port: Number(port) };
 }
 
-/** Resolves with the port. */
+/** Starts listening. Resolves with the port. */
 function listening(server: Server, hostname: string, port: number): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const refused = (error: Error) =>
@@ -71,13 +71,13 @@ function listening(server: Server, hostname: string, port: number): Promise<numb
       resolve(typeof address === "object" && address ? address.port : port);
     });
   } catch (error) {
-    // A port that cannot be one.
+    // The port number is invalid.
     refused(error instanceof Error ? error : new Error(String(error)));
   }
   return promise;
 }
 
-/** Ends all connections, and resolves when every exchange has ended. */
+/** Closes all connections. Resolves when every exchange has ended. */
 function close(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());

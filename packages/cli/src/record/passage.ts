@@ -5,10 +5,10 @@ import { pump } from "./pump.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Passes one request on to the target, and the answer back: bytes as they come, with back-pressure both ways, and the
- * end of either side to the other. The observer sees each part of a body before it is passed on, and changes nothing.
- * @param path Path and query, as the client wrote them.
- * @throws If a header has characters that HTTP does not allow; nothing was sent then.
+ * Passes one request on to the target and the answer back: bytes as they arrive, with back-pressure in both directions, and
+ * the end of either side to the other. The observer sees each part of a body before it is passed on, and changes nothing.
+ * @param path Path and query as the client wrote them.
+ * @throws If a header has invalid characters; nothing was sent then.
  */
 export function pass(
   request: IncomingMessage,
@@ -31,7 +31,7 @@ export function pass(
   });
   upstream.on("response", (answer: IncomingMessage) => {
     isAnswered = true;
-    // What still comes of a request that has been answered is unwanted.
+    // The rest of a request that has been answered is not wanted any more.
     answer.on("end", () => {
       if (!request.complete) upstream.destroy();
     });
@@ -40,22 +40,22 @@ export function pass(
     } catch {
       upstream.destroy();
       exchange.ended("target_failed");
-      refuse(response, 502, `${target.origin} answered with headers that HTTP does not allow.`);
+      refuse(response, 502, `${target.origin} sent invalid HTTP headers.`);
     }
   });
   upstream.on("error", (error: NodeJS.ErrnoException) => {
-    // What breaks an answer that has begun is seen there; the rest of a request may be unwanted once it is answered.
+    // Once the answer has started, its own error handler reports failures, and the rest of the request may be unwanted.
     if (isAnswered || response.destroyed) return;
     exchange.ended("target_failed");
-    // The target closed an idle connection as the request came: the client knows whether to try again.
+    // The target closed an idle connection when the request arrived. The client decides whether to retry.
     if (upstream.reusedSocket && ["ECONNRESET", "EPIPE"].includes(error.code ?? "")) {
       request.socket.destroy();
     } else {
-      // A code only: a message might tell what the client must not know.
+      // Only the code, because a message might contain secrets.
       refuse(response, 502, `${target.origin} does not answer (${error.code ?? error.name}).`);
     }
   });
-  // The client may send on, into the void: it reads our answer in its own time.
+  // Discard the rest of the request, so that a client that is still sending can read the answer.
   upstream.on("close", () => request.resume());
   response.on("close", () => {
     const isWhole = response.writableFinished;
@@ -69,7 +69,7 @@ export function pass(
   });
 }
 
-/** Answers by a line of our own. */
+/** Answers with one line of text from the recorder itself. */
 export function refuse(response: ServerResponse, status: number, reason: string): void {
   if (response.headersSent) {
     response.destroy();
@@ -102,7 +102,7 @@ function passAnswer(
   exchange.answered(statusCode, location ? { ...answer.headers, location } : answer.headers);
   answer.on("error", () => {
     exchange.ended("target_failed");
-    // Where the end of the connection is the end of the body, only a reset tells that the body is not whole.
+    // In HTTP/1.0 the end of the connection ends the body, so only a reset shows that the body is incomplete.
     if (request.httpVersion === "1.0") request.socket.resetAndDestroy();
     response.destroy();
   });

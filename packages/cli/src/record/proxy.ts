@@ -14,24 +14,23 @@ import { MAX_HEAD_BYTES, type Target } from "./target.ts";
 /** A client's connection. */
 interface Client {
   readonly agent: Agent;
-  /** Requests that are not answered yet. */
+  /** Number of unanswered requests. */
   running: number;
 }
 
 /**
- * A server that passes every request on to the target, whatever it is, and answers by a line of its own what cannot be
- * passed on.
- * @param isLocal Whether `Host` has to name this machine.
+ * Creates a server that passes every request on to the target, and answers itself those that it cannot pass on.
+ * @param isLocal Whether `Host` must name this machine.
  */
 export function createProxy(target: Target, isLocal: boolean, observer: HttpObserver): Server {
   const clients = new WeakMap<Socket, Client>();
   const server = createServer({
-    // How long a request may take, and a connection be idle, is for the client and the target to say.
+    // Client and target decide how long a request may take and how long a connection may be idle.
     headersTimeout: 0,
     keepAliveTimeout: 0,
     requestTimeout: 0,
     maxHeaderSize: MAX_HEAD_BYTES,
-    // The runtime would refuse without a word.
+    // The runtime would refuse such a request without an explanation.
     requireHostHeader: false,
   });
   server.maxHeadersCount = 0;
@@ -43,7 +42,7 @@ export function createProxy(target: Target, isLocal: boolean, observer: HttpObse
     }
     client.running += 1;
     response.once("close", () => (client.running -= 1));
-    // The target says its own date, or none.
+    // Only the target sets a date.
     response.sendDate = false;
     const admission = admit(request, isLocal);
     try {
@@ -54,7 +53,7 @@ export function createProxy(target: Target, isLocal: boolean, observer: HttpObse
       }
       refuse(response, admission.status, admission.reason);
     } catch {
-      refuse(response, 400, "Expected headers as HTTP allows them, got other characters.");
+      refuse(response, 400, "Expected valid HTTP headers, got invalid characters.");
     }
     request.resume();
   };
@@ -64,8 +63,8 @@ export function createProxy(target: Target, isLocal: boolean, observer: HttpObse
     socket.once("close", () => agent.destroy());
   });
   server.on("request", onRequest);
-  // What a client expects, such as 100-continue, the target grants or refuses. There is no listener for upgrades: the
-  // header stops here, and the target answers in HTTP/1.1.
+  // The target handles expectations such as 100-continue. There is no listener for upgrades: the header is dropped, and the
+  // target answers in HTTP/1.1.
   server.on("checkContinue", onRequest);
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request, socket) => {
@@ -79,12 +78,14 @@ export function createProxy(target: Target, isLocal: boolean, observer: HttpObse
     }
     const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
     const status = isTooLarge ? "431 Request Header Fields Too Large" : "400 Bad Request";
-    socket.end(lineOf(status, `Expected an HTTP/1.1 request, got something else (${error.code}).`));
+    socket.end(
+      lineOf(status, `Expected a valid HTTP/1.1 request, got a malformed one (${error.code}).`),
+    );
   });
   return server;
 }
 
-/** An answer for a connection that HTTP cannot be spoken on. */
+/** Formats a raw answer for a connection without a valid HTTP request. */
 function lineOf(status: string, reason: string): string {
   const text = `toolmeter: ${reason}\n`;
   return [

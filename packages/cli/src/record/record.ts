@@ -15,8 +15,8 @@ export interface RecordCommandOptions {
 }
 
 /**
- * Records a server: a command's streams, or requests to a URL. Where another recorder records the same stream, it
- * passes everything on and records nothing. Returns the exit code.
+ * Records a server: the streams of a command, or the requests to a URL. If another recorder already records the same
+ * stream, only passes everything on. Returns the exit code.
  */
 export async function record(
   command: readonly string[],
@@ -27,7 +27,7 @@ export async function record(
   const recordOptions = toRecordOptions(options);
   if (options.http !== undefined) {
     if (program !== undefined) {
-      throw new InputError("Expected a server's command or --http <url>, got both.");
+      throw new InputError("Expected either a server command or --http <url>, got both.");
     }
     const { recordHttp } = await import("./http.ts");
     return recordHttp(options.http, options.listen, recordOptions, terminal);
@@ -37,7 +37,7 @@ export async function record(
       "Expected the command that starts a server, such as: toolmeter record npx -y @modelcontextprotocol/server-memory",
     );
   }
-  // A call is recorded once: by the recorder that this one starts, or by the one that recorded this one's stream before.
+  // Each call is recorded once: by the recorder that the command starts, or by an ancestor that records this stream.
   const isRecorded = startsRecorder(command) || isRecordedByAncestor();
   const { recordStdio } = await import("./stdio.ts");
   return recordStdio(command, { ...recordOptions, ...(isRecorded && { enabled: false }) });
@@ -59,7 +59,7 @@ function toRecordOptions({
   };
 }
 
-/** As `TOOLMETER_DISABLED` is read: `0` and `false` are off. */
+/** Whether a variable is set to a value other than `0` or `false`, like `TOOLMETER_DISABLED`. */
 function isOn(name: string): boolean {
   return !["", "0", "false"].includes(process.env[name] ?? "");
 }

@@ -6,37 +6,37 @@ import { ownStreams, type Server, startServer } from "./ends.ts";
 import { Flow } from "./flow.ts";
 import type { RecordOptions } from "./options.ts";
 
-/** What a client may tell its server; it is told on. */
+/** Signals that are passed on from the client to the server. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
 
-/** Those that mean: end. */
+/** Signals that ask the server to end. */
 const ENDING: ReadonlySet<string> = new Set(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
 
 /**
- * How long a server that was told to end may take, in milliseconds. Clients kill whom they told after two seconds; a dead
- * recorder could not end its server any more.
+ * Longest time that a server may take to end after a signal, in milliseconds. Clients kill the recorder after two seconds,
+ * and a killed recorder cannot end its server any more.
  */
 const GRACE_MS = 1_500;
 
-/** How long a source may be silent after the server's end before it is left to others, in milliseconds. */
+/** After the server's end, silence of a source after which it is handed over, in milliseconds. */
 const SILENCE_MS = 500;
 
-/** How often it is looked whether somebody still reads, in milliseconds. */
+/** Interval of the check whether each sink still has a reader, in milliseconds. */
 const CHECK_MS = 100;
 
 /**
- * Runs a stdio server between this process's own streams, and records its calls.
+ * Runs a stdio server between this process's own streams and records its calls.
  *
- * Every byte is passed on first and as it is, then looked at: a call is in the journal before its server can have
- * answered it. The end of a stream is passed on when it happens, in both directions. Signals are passed on; a server
- * that was told to end and does not is killed.
+ * Every byte is passed on unchanged and read afterwards; a call is in the journal before its server can have answered it.
+ * The end of a stream is passed on immediately, in both directions. Signals are passed on; a server that does not end
+ * after a signal is killed.
  *
- * Ends when the server has ended and its output has been delivered, however slow the client. If other processes still
- * hold the server's streams and are silent for 500 ms, the streams are left to `cat`, so they stay open as they would
- * without a recorder. After a signal to end, nothing is waited for longer than 1.5 s, and nothing is left.
- * @returns The server's exit code; 128 and the signal's number if a signal ended it.
- * @throws CommandError if the command cannot be run, or standard output took no more, as on a full disk, and the server
- * did not see it.
+ * Ends when the server has ended and its output has been delivered, however slow the client. If other processes still have
+ * the server's streams open and are silent for 500 ms, the streams are handed over to `cat`, so that they stay open as they
+ * would without a recorder. After an ending signal it waits at most 1.5 s and leaves nothing running.
+ * @returns The server's exit code; 128 plus the signal's number if a signal ended it.
+ * @throws CommandError if the command cannot be run, or if writing to standard output failed, as on a full disk, and the
+ * server did not notice it.
  */
 export async function recordStdio(
   command: readonly string[],
@@ -47,7 +47,7 @@ export async function recordStdio(
   const client = ownStreams();
   const copies = new Copies();
   const input = new Flow(client.source, server.sink, (chunk) => copies.take("received", chunk));
-  // Loaded while the server starts; its answers wait for it.
+  // Loaded while the server starts; its output waits until then.
   await copies.attach(options);
   const output = new Flow(server.source, client.sink, (chunk) => copies.take("sent", chunk));
   setInterval(() => [input, output].forEach((flow) => flow.check()), CHECK_MS).unref();
@@ -55,12 +55,12 @@ export async function recordStdio(
   await server.process.exited;
   await Promise.race([output.silence(SILENCE_MS), toldToEnd.isOver]);
   if (!toldToEnd.isTold()) await Promise.all([input.handOver(), output.handOver()]);
-  // It ended by itself, while its client was still there.
+  // The server ended by itself, while its client was still connected.
   const isServerEnd =
     !toldToEnd.isTold() && input.endedBy !== "source" && output.endedBy !== "sink";
   await copies.end(isServerEnd);
   const code = server.process.exitCode ?? 128 + numberOf(server.process.signalCode);
-  // It did not see the error itself, or saw only a closed pipe.
+  // The server did not notice the error, or noticed only a closed pipe.
   const isUnseen = code === 0 || code === 128 + constants.signals.SIGPIPE;
   if (isUnseen && output.failure !== undefined) throw notDelivered(output.failure);
   return code;
@@ -78,7 +78,7 @@ function start(command: readonly string[]): Server {
   }
 }
 
-/** Copies of what passed, kept until there is somebody to read them. */
+/** Copies of the passed chunks, kept until the observer is loaded. */
 class Copies {
   #instrumentation: Instrumentation | undefined;
   #observer: StdioObserver | undefined;
@@ -89,7 +89,7 @@ class Copies {
     else this.#observer?.observe(direction, chunk);
   }
 
-  /** From now on an observer reads. If there can be none, nothing is recorded: the server matters more. */
+  /** Loads the observer. If that fails, nothing is recorded, but the server keeps running. */
   async attach(options: RecordOptions): Promise<void> {
     try {
       const mcp = await import("@toolmeter/mcp");
@@ -104,8 +104,8 @@ class Copies {
   }
 
   /**
-   * The connection is over: writes what is recorded. Never rejects.
-   * @param isServerEnd Whether the server ended while its client was still there: what it was working on has failed.
+   * Ends the connection and writes all records. Never rejects.
+   * @param isServerEnd Whether the server ended while its client was still connected, so that its running calls failed.
    */
   async end(isServerEnd: boolean): Promise<void> {
     this.#observer?.closed(isServerEnd ? "server_ended" : "closed");
@@ -113,7 +113,7 @@ class Copies {
   }
 }
 
-/** Whether the client has told the server to end, and when the time for it is over. */
+/** Whether the client has sent an ending signal, and when the time for ending is over. */
 interface ToldToEnd {
   isTold(): boolean;
   readonly isOver: Promise<void>;
@@ -134,17 +134,17 @@ function passSignals(server: Subprocess): ToldToEnd {
       }, GRACE_MS);
     });
   }
-  // The last resort: whatever ends this process leaves nobody behind.
+  // Last resort: however this process ends, the server ends with it.
   process.on("exit", () => server.kill("SIGKILL"));
   return { isTold: () => isTold, isOver };
 }
 
 function notRunnable(program: string, error: unknown): CommandError {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-  // As shells say it: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
+  // Exit codes as in shells: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_08_02
   return code === "ENOENT"
     ? new CommandError(
-        `Expected the command of a server, but there is no ${program}. Name a program, or its path.`,
+        `Expected a server command, but the program ${program} was not found. Name a program or its path.`,
         127,
       )
     : new CommandError(
@@ -153,10 +153,10 @@ function notRunnable(program: string, error: unknown): CommandError {
       );
 }
 
-/** What the client should have got is lost, and the server ended without knowing it. */
+/** The error for output that was lost without the server noticing it. */
 function notDelivered(error: unknown): CommandError {
   return new CommandError(
-    `Expected to write the server's output to standard output, but it took no more (${reasonOf(error)}).`,
+    `Expected to write the server's output to standard output, but the write failed (${reasonOf(error)}).`,
     1,
   );
 }

@@ -3,12 +3,12 @@ import https from "node:https";
 import type { Header } from "./headers.ts";
 import { isLoopback } from "./loopback.ts";
 
-/** The port that a scheme implies. */
+/** The default port of each scheme. */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
-/** The server that is recorded. Every connection the recorder makes goes to its origin: scheme, host and port. */
+/** The recorded server. All connections of the recorder go to its origin: scheme, host and port. */
 export class Target {
-  /** For people: without user, password and query, which may be secrets. */
+  /** The URL for display, without user, password and query, which may be secret. */
   readonly shown: string;
   readonly origin: string;
   readonly pathname: string;
@@ -27,24 +27,24 @@ export class Target {
   }
 
   /**
-   * Connections to the target, for one client connection. They stay open between requests, as the client's does: a
-   * client whose connection is not new knows that a server may close it at any time.
-   * An https target on another machine is reached through the proxy that `HTTPS_PROXY` and `NO_PROXY` name, as a tunnel.
-   * `HTTP_PROXY` is not used: such a proxy would be told by each request where to go, and Node's agent resolves that
-   * from the client's path.
+   * Creates an agent for one client connection. Its connection to the target stays open between requests, like the
+   * client's: a client that reuses a connection expects that the server may close it at any time.
+   * Reaches an https target on another machine through a tunnel of the proxy in `HTTPS_PROXY`, subject to `NO_PROXY`.
+   * `HTTP_PROXY` is not used: each request would contain the destination, which Node's agent derives from the client's
+   * path.
    */
   agent(): http.Agent {
     const isSecure = this.#url.protocol === "https:";
     const { Agent } = isSecure ? https : http;
     return new Agent({
       keepAlive: true,
-      // What a client sends without waiting for the answer stays in order.
+      // Pipelined requests stay in order.
       maxSockets: 1,
       ...(isSecure && !isLoopback(this.#url.hostname) && { proxyEnv: process.env }),
     });
   }
 
-  /** Begins a request. Throws if a header has characters that HTTP does not allow. */
+  /** Starts a request. Throws if a header has invalid characters. */
   request(
     method: string,
     path: string,
@@ -72,8 +72,8 @@ export class Target {
   }
 
   /**
-   * A `Location` as the client may see it: on the recorder where it is on the target, and without the target's own
-   * query. Other addresses are unchanged.
+   * Rewrites a `Location` for the client: addresses on the target become addresses on the recorder, without the target's
+   * own query. Other addresses stay unchanged.
    * @param recorder The origin at which the client reaches the recorder.
    */
   location(text: string, path: string, recorder: string): string {
@@ -88,7 +88,7 @@ export class Target {
     return isHere ? recorder + url.pathname + url.search + url.hash : url.href;
   }
 
-  /** The target's query comes with every request; a parameter that the client gives replaces the target's. */
+  /** Adds the target's query to a path; parameters of the client override those of the target. */
   #withOwnQuery(path: string): string {
     if (this.#parts.length === 0) return path;
     const [pathname = "", ...rest] = path.split("?");
@@ -99,7 +99,7 @@ export class Target {
     return `${pathname}?${whole}`;
   }
 
-  /** Servers on this machine do not agree on its name. */
+  /** Whether a URL is on the target. Loopback names count as equal, because servers use different ones. */
   #isHere({ origin, protocol, port, hostname }: URL): boolean {
     if (origin === this.origin) return true;
     return (
@@ -111,7 +111,7 @@ export class Target {
   }
 }
 
-/** Requests and answers whose start line and headers are longer are refused. */
+/** Longest start line and headers of requests and answers, in bytes. Longer ones are refused. */
 export const MAX_HEAD_BYTES = 1_048_576;
 
 function partsOf(query: string): string[] {
@@ -129,7 +129,7 @@ function authorizationOf({ username, password }: URL): string | undefined {
   return `Basic ${Buffer.from(credentials, "latin1").toString("base64")}`;
 }
 
-/** Decodes per cent signs, but not one that encodes nothing, as a password may have it. One character is one byte. */
+/** Decodes percent-encoding to one character per byte. Keeps a `%` that encodes nothing, as in an unencoded password. */
 function toBytes(text: string): string {
   return text.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

@@ -65,8 +65,8 @@ describe("install", () => {
     expect(code).toBe(0);
     expect(out).toContain("- npx -y server-github\n");
     expect(out).toContain("record -- npx -y server-github\n");
-    expect(out).toContain("web: at a URL, left alone");
-    expect(err).toContain("Changed. The file as it was:");
+    expect(out).toContain("web: at a URL, not changed");
+    expect(err).toContain("Changed. Backup:");
     expect(await read()).toEqual({
       mcpServers: {
         github: {
@@ -104,7 +104,7 @@ describe("install", () => {
       },
     });
     const once = await Bun.file(config).text();
-    expect((await install("--server", "files")).out).toContain("files: recorded already");
+    expect((await install("--server", "files")).out).toContain("files: already recorded");
     expect(await Bun.file(config).text()).toBe(once);
   });
 
@@ -145,7 +145,7 @@ describe("install", () => {
     await Bun.write(config, "{ not json at all");
     expect(await install()).toMatchObject({
       code: 1,
-      err: expect.stringContaining("cannot be read"),
+      err: expect.stringContaining("got a syntax error"),
     });
     expect(await Bun.file(config).text()).toBe("{ not json at all");
     await Bun.write(config, "{}");
@@ -186,20 +186,23 @@ describe("a configuration that cannot be changed", () => {
   test.each([
     [
       server(`"command": "npx", "args": "-y pkg"`),
-      `"args" to be a list of texts.*got a string in line 3`,
+      `"args" to be a list of strings.*got a string in line 3`,
     ],
     [server(`"command": "npx", "args": [{}]`), "got an object in line 3"],
     [server(`"command": "npx", "args": ["--port", 80]`), "got a number in line 3"],
     [server(`"command": "npx", "args": null`), "got a null in line 3"],
     [server(`"command": ["npx", "-y"]`), `"command" to be the name of a program, got an array`],
-    [server(`"command": ""`), "got an empty text"],
-    [server(`"command": "a", "command": "b"`), `"command" once, but it is in line 3 and in line 3`],
+    [server(`"command": ""`), "got an empty string"],
+    [
+      server(`"command": "a", "command": "b"`),
+      `"command" once, but it occurs in line 3 and in line 3`,
+    ],
     [server(`"command": "a", "args": [], "args": []`), `"args" once`],
     [servers(`"s": null`), `server "s": Expected an object, got a null`],
     [servers(`"s": ["npx"]`), "Expected an object, got an array"],
     [
       servers(`"s": { "command": "a" },\n "s": { "command": "b" }`),
-      `"s" once, but it is in line 3 and in line 4. Remove one`,
+      `"s" once, but it occurs in line 3 and in line 4. Remove one`,
     ],
     [`{"mcpServers": []}`, `"mcpServers" to be an object, got an array in line 1`],
     [`{"mcpServers": {}, "mcpServers": {}}`, `"mcpServers" once`],
@@ -207,7 +210,7 @@ describe("a configuration that cannot be changed", () => {
     ["[]", "the configuration to be an object, got an array"],
     ["null", "to be an object, got a null"],
     ["", "the file is empty. Write {} into it, or remove it"],
-    [`{"mcpServers": {}`, "cannot be read as such \\(CloseBraceExpected in line 1\\)"],
+    [`{"mcpServers": {}`, "got a syntax error \\(CloseBraceExpected in line 1\\)"],
   ])("is left as it is, with a word: no. %#", async (text, message) => {
     await Bun.write(config, text);
     await expectRefusal(new RegExp(message));
@@ -222,10 +225,10 @@ describe("a configuration that cannot be changed", () => {
   });
 
   test("a directory, a pipe, and what is not there", async () => {
-    await expectRefusal("is none. Name the configuration itself", directory.path);
+    await expectRefusal("is not one. Name the configuration file", directory.path);
     Bun.spawnSync(["mkfifo", config]);
-    await expectRefusal("is none. Name the configuration itself");
-    await expectRefusal(/there is no file .*none.json/, directory.file("none.json"));
+    await expectRefusal("is not one. Name the configuration file");
+    await expectRefusal(/none.json does not exist/, directory.file("none.json"));
   });
 
   test("read-only, or in a place where nothing can be written", async () => {
@@ -253,13 +256,13 @@ describe("a configuration that cannot be changed", () => {
       return `${text} `;
     };
     const error = await changeText(config, change).catch(String);
-    expect(error).toContain("its client or an editor changed it meanwhile. Try again.");
+    expect(error).toContain("its client or an editor changed it. Try again.");
     expect(await Bun.file(config).text()).toBe("{}");
   });
 
   test("a faulty server does not stand in the way of the others, if they are named", async () => {
     await Bun.write(config, servers(`"bad": 1, "good": { "command": "uvx" }`));
-    await expectRefusal("Or name the others: --server");
+    await expectRefusal("Or select only other servers: --server");
     expect((await install("--server", "good")).code).toBe(0);
     expect((await uninstall("--server", "good")).code).toBe(0);
     expect(await Bun.file(config).text()).toBe(servers(`"bad": 1, "good": { "command": "uvx" }`));
@@ -315,8 +318,10 @@ describe("install and uninstall", () => {
       mcpServers: { s: { command: "sh", args: ["-c", "toolmeter record npx x"] } },
     });
     await Bun.write(config, text);
-    expect((await install()).out).toContain("s: recorded already");
-    expect((await uninstall()).out).toContain("s: recorded in a way that only you can undo");
+    expect((await install()).out).toContain("s: already recorded");
+    expect((await uninstall()).out).toContain(
+      "s: recorded in a way that cannot be undone automatically",
+    );
     expect(await Bun.file(config).text()).toBe(text);
   });
 

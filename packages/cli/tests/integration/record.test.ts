@@ -157,7 +157,7 @@ describe("toolmeter record", () => {
   });
 
   test.each([
-    [["/no/such/server"], 127, "there is no /no/such/server"],
+    [["/no/such/server"], 127, "/no/such/server was not found"],
     [["/dev/null"], 126, "the system refused"],
   ])("%p cannot be run: %d", async (words, code, message) => {
     const ended = await outcome(spawn(recorded(...words)), "");
