@@ -20,6 +20,7 @@ describe.skipIf(!LISTS_DESCRIPTORS)("a server per request", () => {
       expect(served.furtherDescriptors).toBeLessThan(16);
       expect(served.kept).toBeLessThan(100);
     },
+    60_000,
   );
 });
 
@@ -42,7 +43,7 @@ describe.skipIf(!LISTS_DESCRIPTORS)("a file per server", () => {
       )?.shutdown();
       expect(ledger(path).lines).toEqual(["echo success - 1", "echo success - 1"]);
     }
-  });
+  }, 60_000);
 });
 
 async function flushed(path: string): Promise<void> {
