@@ -66,7 +66,7 @@ function toDefinition({ name, description, parameters }: DemoTool, edit: string)
     `parameter_${index + 1}`,
     {
       type: "string",
-      description: `Value of parameter ${index + 1} of ${name}, as a string${edit}`,
+      description: `Value for parameter ${index + 1} of ${name} (a string)${edit}`,
     },
   ]);
   const definition = {
