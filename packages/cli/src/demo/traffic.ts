@@ -66,7 +66,7 @@ function toDefinition({ name, description, parameters }: DemoTool, edit: string)
     `parameter_${index + 1}`,
     {
       type: "string",
-      description: `What parameter ${index + 1} of ${name} says, as a text${edit}`,
+      description: `Value for parameter ${index + 1} of ${name} (a string)${edit}`,
     },
   ]);
   const definition = {

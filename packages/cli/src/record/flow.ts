@@ -25,11 +25,11 @@ export class Flow {
   #waitsSince: number | undefined;
   #isHandedOver = false;
 
-  constructor(source: Source, sink: Sink, look: (chunk: Uint8Array) => void) {
+  constructor(source: Source, sink: Sink, observe: (chunk: Uint8Array) => void) {
     this.#source = source;
     this.#sink = sink;
     this.#reader = source.stream.getReader();
-    this.ended = this.#run(look);
+    this.ended = this.#run(observe);
   }
 
   /** The side that ended first; undefined while the flow runs. */
@@ -81,11 +81,11 @@ export class Flow {
     }
   }
 
-  async #run(look: (chunk: Uint8Array) => void): Promise<void> {
+  async #run(observe: (chunk: Uint8Array) => void): Promise<void> {
     try {
       for (let chunk = await this.#read(); chunk; chunk = await this.#read()) {
         const taken = write(this.#sink.writer, chunk);
-        look(chunk);
+        observe(chunk);
         // Only a full sink returns a promise.
         if (taken instanceof Promise) await taken;
       }

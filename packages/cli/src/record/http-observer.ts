@@ -6,7 +6,7 @@ import type { StreamEvent } from "./events.ts";
 import type { RecordOptions } from "./options.ts";
 
 /** Runs a step of observation, whose failure must not affect the exchange. */
-type Guard = (look: () => void) => void;
+type Guard = (step: () => void) => void;
 
 /** Reads copies of the requests and answers of a proxy. Skips what it cannot read. Never throws. */
 export class HttpObserver {
@@ -24,7 +24,7 @@ export class HttpObserver {
   begin(request: IncomingMessage, path: string): ExchangeObserver {
     const { method = "GET", headers } = request;
     const exchange = this.#exchanges.begin(method, path, (name) => textOf(headers, name));
-    const guard: Guard = (look) => this.#instrumentation.guard(look);
+    const guard: Guard = (step) => this.#instrumentation.guard(step);
     const keepUntil = (read: Promise<void>) => {
       this.#unread.add(read);
       void read.finally(() => this.#unread.delete(read));

@@ -43,7 +43,7 @@ export async function recordStdio(
   options: RecordOptions,
 ): Promise<number> {
   const server = start(command);
-  const toldToEnd = passSignals(server.process);
+  const ending = passSignals(server.process);
   const client = ownStreams();
   const copies = new Copies();
   const input = new Flow(client.source, server.sink, (chunk) => copies.take("received", chunk));
@@ -53,11 +53,11 @@ export async function recordStdio(
   setInterval(() => [input, output].forEach((flow) => flow.check()), CHECK_MS).unref();
 
   await server.process.exited;
-  await Promise.race([output.silence(SILENCE_MS), toldToEnd.isOver]);
-  if (!toldToEnd.isTold()) await Promise.all([input.handOver(), output.handOver()]);
+  await Promise.race([output.silence(SILENCE_MS), ending.expired]);
+  if (!ending.isRequested()) await Promise.all([input.handOver(), output.handOver()]);
   // The server ended by itself, while its client was still connected.
   const isServerEnd =
-    !toldToEnd.isTold() && input.endedBy !== "source" && output.endedBy !== "sink";
+    !ending.isRequested() && input.endedBy !== "source" && output.endedBy !== "sink";
   await copies.end(isServerEnd);
   const code = server.process.exitCode ?? 128 + numberOf(server.process.signalCode);
   // The server did not notice the error, or noticed only a closed pipe.
@@ -114,20 +114,20 @@ class Copies {
 }
 
 /** Whether the client has sent an ending signal, and when the time for ending is over. */
-interface ToldToEnd {
-  isTold(): boolean;
-  readonly isOver: Promise<void>;
+interface Ending {
+  isRequested(): boolean;
+  readonly expired: Promise<void>;
 }
 
 /** Passes the client's signals on to the server, and kills it if it does not end in time. */
-function passSignals(server: Subprocess): ToldToEnd {
-  const { promise: isOver, resolve } = Promise.withResolvers<void>();
-  let isTold = false;
+function passSignals(server: Subprocess): Ending {
+  const { promise: expired, resolve } = Promise.withResolvers<void>();
+  let isRequested = false;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       server.kill(signal);
       if (!ENDING.has(signal)) return;
-      isTold = true;
+      isRequested = true;
       setTimeout(() => {
         server.kill("SIGKILL");
         resolve();
@@ -136,7 +136,7 @@ function passSignals(server: Subprocess): ToldToEnd {
   }
   // Last resort: however this process ends, the server ends with it.
   process.on("exit", () => server.kill("SIGKILL"));
-  return { isTold: () => isTold, isOver };
+  return { isRequested: () => isRequested, expired };
 }
 
 function notRunnable(program: string, error: unknown): CommandError {

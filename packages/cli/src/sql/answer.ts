@@ -43,7 +43,7 @@ export async function answerSql(
   source.$client.run("pragma temp_store = memory");
   source.$client.run("pragma trusted_schema = off");
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
-  const answer = ask(source.$client, text, limit);
+  const answer = prepare(source.$client, text, limit);
   const format = options.json ? "json" : (options.format ?? "table");
   if (format !== "csv" && format !== "json") {
     const page = { data: undefined, sections: [toTable(answer, limit)] };
@@ -60,7 +60,7 @@ export async function answerSql(
 }
 
 /** @param limit One more row is read, to determine whether there are more. */
-function ask(client: Database, text: string, limit: number): Answer {
+function prepare(client: Database, text: string, limit: number): Answer {
   const { sql, query, isExplanation } = toReading(text);
   try {
     client.prepare(query).finalize();

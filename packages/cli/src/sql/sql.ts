@@ -37,7 +37,7 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
   const timeoutMs = parseDuration(options.timeout);
   const zone = tz === undefined ? localZone() : parseZone(tz);
   const text = query === "-" ? await readStatement(Bun.stdin.stream()) : query;
-  await ask(
+  await run(
     {
       text,
       options: { limit, format, json, color, db, quiet, zone },
@@ -50,7 +50,7 @@ export async function sql(query: string, options: SqlOptions, terminal: Terminal
   return EXIT.ok;
 }
 
-async function ask(question: SqlQuestion, timeoutMs: number, terminal: Terminal): Promise<void> {
+async function run(question: SqlQuestion, timeoutMs: number, terminal: Terminal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const worker = new Worker(SQL_PROGRAM, { smol: true });
   let isWriting = false;

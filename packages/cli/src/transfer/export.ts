@@ -44,8 +44,8 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
   const columns = CALL_RECORD_COLUMNS.filter(
     (column) => options.payloads || !PAYLOADS.includes(column),
   );
-  const say = (text: string) => (options.quiet ? undefined : terminal.err(text));
-  const calls = counted(streamCalls(source, filter), say);
+  const notify = (text: string) => (options.quiet ? undefined : terminal.err(text));
+  const calls = counted(streamCalls(source, filter), notify);
   if (output === "-") {
     for (const text of toText(calls, columns, format)) await terminal.out(text);
     return;
@@ -63,7 +63,7 @@ export async function exportCalls(options: ExportOptions, terminal: Terminal): P
       await new Promise((done) => setImmediate(done));
     }
   });
-  say(file);
+  notify(file);
 }
 
 /** An export must not replace the database that it reads. */
@@ -76,14 +76,17 @@ function assertElsewhere(file: string, database: string): void {
   );
 }
 
-function* counted(calls: Iterable<CallRecord>, say: (text: string) => void): Iterable<CallRecord> {
+function* counted(
+  calls: Iterable<CallRecord>,
+  notify: (text: string) => void,
+): Iterable<CallRecord> {
   let count = 0;
   for (const call of calls) {
     yield call;
     count += 1;
-    if (count % PROGRESS_CALLS === 0) say(`${count} calls`);
+    if (count % PROGRESS_CALLS === 0) notify(`${count} calls`);
   }
-  say(`${count} calls`);
+  notify(`${count} calls`);
 }
 
 function* toText(

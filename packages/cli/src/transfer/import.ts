@@ -40,10 +40,11 @@ export async function importCalls(
   options: ImportOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const say = (text: string) => (options.quiet ? undefined : terminal.err(text));
-  const patiently = <Result>(step: () => Result) => whileLocked(step, say, options.patienceMs);
+  const notify = (text: string) => (options.quiet ? undefined : terminal.err(text));
+  const retryWhileLocked = <Result>(step: () => Result) =>
+    whileLocked(step, notify, options.patienceMs);
   const input = await openInput(file);
-  using db = await patiently(() => openTarget(options.db, LOCK_TIMEOUT_MS));
+  using db = await retryWhileLocked(() => openTarget(options.db, LOCK_TIMEOUT_MS));
   const report = new Report(terminal);
   const lineOf = new WeakMap<RecordedToolCall, number>();
   const importer = new Importer(db, {
@@ -60,13 +61,13 @@ export async function importCalls(
   try {
     for await (const line of linesOf(input, MAX_LINE_BYTES)) {
       number = line.number;
-      if (number % PROGRESS_LINES === 0) say(`${number} lines`);
+      if (number % PROGRESS_LINES === 0) notify(`${number} lines`);
       try {
         const call = toCall(line);
         if (!call) continue;
         lineOf.set(call, number);
         held = 1;
-        await patiently(() => importer.toolCall(call));
+        await retryWhileLocked(() => importer.toolCall(call));
         held = 0;
       } catch (error) {
         if (error instanceof AnalyticsError) throw error;
@@ -74,14 +75,14 @@ export async function importCalls(
         report.unreadable(number, error);
       }
     }
-    await patiently(() => importer.commit());
+    await retryWhileLocked(() => importer.commit());
   } catch (error) {
     const reason = describeSystemError(error, `Expected to read ${file}`) ?? errorMessage(error);
     throw new CommandError(
       `${reason} The import stopped at line ${number}: ${summary()} ${importer.counts.waiting + held} more calls were read but not stored. Repeat the import: no call is stored twice.`,
     );
   }
-  say(summary());
+  notify(summary());
   report.end(number);
 }
 

@@ -23,7 +23,7 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
   if (olderThan === undefined && maxSize === undefined) {
     throw new InputError("Expected a limit, such as --older-than 90d or --max-size 500MB.");
   }
-  const before = await ask(options.db, policy);
+  const before = await estimate(options.db, policy);
   if (!options.yes) {
     await terminal.out(
       `Would remove ${before.calls} of ${before.allCalls} calls, about ${bytes(before.bytes)} of ${bytes(before.allBytes)}. To remove them: --yes\n`,
@@ -31,7 +31,7 @@ export async function prune(options: PruneOptions, terminal: Terminal): Promise<
     return;
   }
   const { all, removed } = pruneNow(options.db, policy);
-  const after = await ask(options.db, policy);
+  const after = await estimate(options.db, policy);
   if (options.quiet) return;
   await terminal.out(
     `Removed ${removed} of ${all} calls; ${bytes(after.allBytes)} of ${bytes(before.allBytes)} remain.\n`,
@@ -50,7 +50,7 @@ function pruneNow(path: string | undefined, policy: RetentionPolicy) {
   return { all, removed: all - count() };
 }
 
-async function ask(db: string | undefined, policy: Parameters<typeof prunable>[1]) {
+async function estimate(db: string | undefined, policy: Parameters<typeof prunable>[1]) {
   using source = await openAnalyticsReader(db);
   return prunable(source, policy, Date.now());
 }

@@ -16,21 +16,21 @@ const MESSAGE_MS = 10_000;
  */
 export async function whileLocked<Result>(
   step: () => Result | Promise<Result>,
-  say: (text: string) => void,
+  notify: (text: string) => void,
   patienceMs = PATIENCE_MS,
 ): Promise<Result> {
   const startedAt = performance.now();
-  let saidAt = Number.NEGATIVE_INFINITY;
+  let notifiedAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     try {
       return await step();
     } catch (error) {
       const now = performance.now();
       if (!isLocked(error) || now - startedAt > patienceMs) throw error;
-      if (now - saidAt >= MESSAGE_MS) {
-        saidAt = now;
+      if (now - notifiedAt >= MESSAGE_MS) {
+        notifiedAt = now;
         const left = Math.ceil((patienceMs - (now - startedAt)) / 1_000);
-        say(`Waiting for another process to release ${error.path}, for up to ${left} s more.`);
+        notify(`Waiting for another process to release ${error.path}, for up to ${left} s more.`);
       }
     }
     await Bun.sleep(PAUSE_MS);

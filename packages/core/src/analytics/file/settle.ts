@@ -31,20 +31,20 @@ export function settleSync(path: string): boolean {
 /** Yields whenever the caller should pause before the next check. */
 function* settling(path: string): Generator<void, boolean> {
   const startedAt = performance.now();
-  let before = look(path);
+  let before = fingerprint(path);
   let sameSince = startedAt;
   for (let now = startedAt; now < startedAt + LIMIT_MS; now = performance.now()) {
     const sameMs = now - sameSince;
     if (sameMs >= INCOMPLETE_MS || (sameMs >= SETTLE_MS && isComplete(path))) return true;
     yield;
-    const found = look(path);
+    const found = fingerprint(path);
     if (found !== before) sameSince = performance.now();
     before = found;
   }
   return false;
 }
 
-function look(path: string): string | undefined {
+function fingerprint(path: string): string | undefined {
   const found = statFile(path);
   return found && identityOf(found) + contentOf(found);
 }

@@ -25,7 +25,7 @@ export type FileChange =
   | "log_removed";
 
 /** The state of the files at one check. */
-interface Look {
+interface Snapshot {
   readonly database: BigIntStats | undefined;
   readonly log: BigIntStats | undefined;
   readonly index: BigIntStats | undefined;
@@ -46,7 +46,7 @@ export class FileWatch {
   readonly #recorderId: string;
   /** The path of the file when it was opened, with symbolic links resolved. */
   readonly file: string;
-  #last: Look;
+  #last: Snapshot;
   /** A call that is in the database file itself, not only in its log. */
   #held: NewestCall | undefined;
   #isOverwritten = false;
@@ -56,7 +56,7 @@ export class FileWatch {
     this.#path = path;
     this.#recorderId = recorderId;
     this.file = fileOf(client);
-    this.#last = this.#look();
+    this.#last = this.#snapshot();
     this.#held = findNewestAlone(this.file);
     // Between opening and checking, the name, or a symbolic link of that name, may have come to refer to another file.
     const isOpened = !hasMoved(client) && isSame(statFile(this.file), this.#last.database);
@@ -116,7 +116,7 @@ export class FileWatch {
 
   #compare(restore: () => boolean): FileChange | undefined {
     const before = this.#last;
-    const now = this.#look();
+    const now = this.#snapshot();
     if (!before.database || !isSame(before.database, now.database)) return "moved";
     const isUntouched = contentOf(before.database) === (now.database && contentOf(now.database));
     const hasNames =
@@ -124,14 +124,14 @@ export class FileWatch {
     const hasLog = hasNames || restore();
     if (this.#isOverwritten || (!isUntouched && !this.#isExplained(now))) return "overwritten";
     if (!hasLog) return "log_removed";
-    this.#last = hasNames ? now : this.#look();
+    this.#last = hasNames ? now : this.#snapshot();
     if (!isUntouched || !before.log) this.note();
     return undefined;
   }
 
   /** Accepts the current state of the files, after a checkpoint of this connection, and notes it for other processes. */
   accept(): void {
-    this.#last = this.#look();
+    this.#last = this.#snapshot();
     this.note();
   }
 
@@ -153,13 +153,13 @@ export class FileWatch {
     return undefined;
   }
 
-  #isExplained(now: Look): boolean {
+  #isExplained(now: Snapshot): boolean {
     const note = newestNote(this.file);
     if (note && now.database && note.content === contentOf(now.database)) return true;
     return !lacksCheckpoint(note ? note.state : this.#last.state, now.state);
   }
 
-  #look(): Look {
+  #snapshot(): Snapshot {
     return {
       database: statFile(this.#path),
       log: statFile(`${this.file}-wal`),

@@ -46,14 +46,14 @@ export function logState(client: Database): LogState | undefined {
   }
 }
 
-let knowsNoop: boolean | undefined;
+let supportsNoop: boolean | undefined;
 
 /** Older versions of SQLite treat `noop` as `passive`. */
 function hasNoop(): boolean {
-  if (knowsNoop !== undefined) return knowsNoop;
+  if (supportsNoop !== undefined) return supportsNoop;
   using client = new Database(":memory:");
   const version = String(client.query("select sqlite_version()").values()[0]?.[0]);
-  return (knowsNoop = Bun.semver.order(version, "3.51.0") >= 0);
+  return (supportsNoop = Bun.semver.order(version, "3.51.0") >= 0);
 }
 
 /** Moves the log into the database as far as readers allow. Returns whether it moved all of it. Never waits, never throws. */

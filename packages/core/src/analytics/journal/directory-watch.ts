@@ -2,8 +2,8 @@ import { statSync } from "node:fs";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** Checks per millisecond: the `stat` call of one check takes as long as writing one line. */
-const LOOKS_PER_MS = 1;
-const LOOKS_AT_ONCE = 64;
+const CHECKS_PER_MS = 1;
+const CHECKS_AT_ONCE = 64;
 
 /** Within this time, in milliseconds, a directory can change twice with the same time stamp. */
 const TIME_STAMP_MS = 50;
@@ -11,7 +11,7 @@ const TIME_STAMP_MS = 50;
 /** Detects by a directory's change time that files in it were created, renamed or removed. */
 export class DirectoryWatch {
   readonly #directory: string;
-  readonly #looks = new TokenBucket(LOOKS_PER_MS, LOOKS_AT_ONCE);
+  readonly #checks = new TokenBucket(CHECKS_PER_MS, CHECKS_AT_ONCE);
   /** The change time of the last successful check, if it is old enough to be conclusive. */
   #unchangedSince: number | undefined;
 
@@ -21,7 +21,7 @@ export class DirectoryWatch {
 
   /** Whether a check is due: under load, at most one per millisecond. */
   isDue(): boolean {
-    return this.#looks.take();
+    return this.#checks.take();
   }
 
   /**

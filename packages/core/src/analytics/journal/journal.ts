@@ -70,7 +70,7 @@ export class Journal {
     this.#followed = new FollowedCalls(maxFollowedLength);
     const waiting = () => this.#lines.slice(0, this.#lines.length - this.#pending);
     this.#files = new SegmentFiles(this.#directory, recorderId, waiting, this.#followed);
-    this.#look();
+    this.#checkFiles();
   }
 
   /** Total bytes written. */
@@ -95,7 +95,7 @@ export class Journal {
    */
   append(line: string, callId?: string): void {
     if (this.#isClosed) return;
-    if (this.#watch.isDue()) this.#look();
+    if (this.#watch.isDue()) this.#checkFiles();
     this.#lines.push(line);
     this.#pending += 1;
     this.#catchUp();
@@ -114,14 +114,14 @@ export class Journal {
     if (this.#isClosed) return;
     this.#files.removeReleased();
     this.#retryAt = 0;
-    this.#look();
+    this.#checkFiles();
     this.#catchUp();
   }
 
   /** Keeps the line of a call in flight, replacing an earlier one, until the call ends or is settled. Never throws. */
   follow(id: string, line: string): void {
     if (this.#isClosed) return;
-    if (this.#watch.isDue()) this.#look();
+    if (this.#watch.isDue()) this.#checkFiles();
     if (!this.#followed.follow(id, line)) {
       this.#failures += 1;
       return;
@@ -144,7 +144,7 @@ export class Journal {
     if (this.#isClosed) return;
     if (this.#lines.length > 0) {
       this.#retryAt = 0;
-      this.#look();
+      this.#checkFiles();
       this.#catchUp();
       if (this.#hasUnended) this.#leaveOutUnended();
     }
@@ -223,8 +223,8 @@ export class Journal {
   }
 
   /** Detects removed files and creates new ones. */
-  #look(): void {
-    if (this.#watch.check(() => this.#files.areThere() && this.#holdsLock)) return;
+  #checkFiles(): void {
+    if (this.#watch.check(() => this.#files.allExist() && this.#holdsLock)) return;
     if (this.#files.isNewestGone) this.#followed.lostAll();
     if (now() >= this.#retryAt) this.#restore();
   }

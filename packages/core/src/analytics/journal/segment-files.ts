@@ -64,7 +64,7 @@ export class SegmentFiles {
   }
 
   /** Checks for removed files. Returns whether there is a file and none was removed. */
-  areThere(): boolean {
+  allExist(): boolean {
     for (const segment of this.#segments) segment.isGone = !segment.file.exists;
     return this.#segments.length > 0 && !this.#segments.some(({ isGone }) => isGone);
   }

@@ -25,14 +25,14 @@ const EXIT_WAIT_MS = 250;
 const RECOVERY_DELAY_MS = 500;
 
 /** Failures that are often temporary: a lock, a directory that is not mounted yet, permissions that are not set yet. */
-const PASSING: ReadonlySet<AnalyticsErrorCode | undefined> = new Set([
+const TEMPORARY: ReadonlySet<AnalyticsErrorCode | undefined> = new Set([
   "locked",
   "cannot_open",
   "read_only",
 ] as const);
 
 /** Longest pause between two write attempts, in milliseconds: after a temporary failure, and after any other. */
-const PASSING_RETRY_MS = 1_000;
+const TEMPORARY_RETRY_MS = 1_000;
 const RETRY_MS = 30_000;
 
 /** Longest time for the worker to close its connection after the last write, in milliseconds. */
@@ -89,7 +89,8 @@ export class Pipeline {
       // A custom writer gets at most `batchSize` records per batch.
       maxBatchSize: config.batchSize * (writer ? 1 : BATCHES_PER_COMMIT),
       flushIntervalMs: config.flushIntervalMs,
-      maxRetryMs: (error) => (PASSING.has(analyticsErrorCode(error)) ? PASSING_RETRY_MS : RETRY_MS),
+      maxRetryMs: (error) =>
+        TEMPORARY.has(analyticsErrorCode(error)) ? TEMPORARY_RETRY_MS : RETRY_MS,
       maxQueueSize: config.maxQueueSize,
       maxQueueBytes: config.maxQueueBytes,
       maxBatchBytes: MAX_BATCH_LENGTH,
