@@ -12,7 +12,7 @@ import { type Logger, containLogger, stderrLogger } from "../logger.ts";
 import { type Recovery, recover } from "../writing/recovery.ts";
 import { setDamagedAside } from "../file/repair.ts";
 import * as schema from "../schema.ts";
-import { settleSync } from "../file/settle.ts";
+import { untilStableSync } from "../file/stable.ts";
 import { closeWithLog } from "../file/write-ahead-log.ts";
 
 export interface AnalyticsDbOptions {
@@ -82,7 +82,7 @@ function openSound(file: string, timeoutMs: number, logger: Logger): Connection 
     return openConnection(file, timeoutMs, warn);
   } catch (error) {
     // A file that is not a database at all is left in place, because it may be anything.
-    if (!isDamage(error, "corrupt") || !settleSync(file)) throw error;
+    if (!isDamage(error, "corrupt") || !untilStableSync(file)) throw error;
     const aside = setDamagedAside(file);
     if (aside === undefined) throw error;
     warn(

@@ -14,7 +14,7 @@ import { contentOf, identityOf, statFile } from "./identity.ts";
 import { journalDirectory, lockName } from "./journal-directory.ts";
 import { FileLock } from "./lock.ts";
 import { APPLICATION_ID } from "./migrations.ts";
-import { settleSync } from "./settle.ts";
+import { untilStableSync } from "./stable.ts";
 import {
   type LogState,
   hasMoved,
@@ -158,7 +158,7 @@ export function newestNote(file: string): Note | undefined {
 export function separateForeignLog(file: string, warn?: (message: string) => void): void {
   const target = canonicalPath(file);
   restoreLogOfLiving(target, readNotes(target));
-  if (judgeLog(target) === "emptied" && settleSync(target)) removeEmptied(target);
+  if (judgeLog(target) === "emptied" && untilStableSync(target)) removeEmptied(target);
   const verdict = judgeLog(target);
   if (verdict === "foreign") {
     const aside = setLogAside(target);

@@ -1,5 +1,5 @@
 import type { CallDetails } from "./metadata.ts";
-import { MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, cut, name } from "./texts.ts";
+import { MAX_MESSAGE_LENGTH, MAX_NAME_LENGTH, cut, toName } from "./texts.ts";
 import type { Session, ToolCall } from "../schema.ts";
 
 /** A column's value as SQLite stores it: a boolean as 0 or 1, JSON as text. */
@@ -28,11 +28,11 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
   return {
     id,
     toolName: cut(call.toolName, MAX_NAME_LENGTH),
-    sessionId: name(call.sessionId),
+    sessionId: toName(call.sessionId),
     startedAt: Math.max(0, Math.round(call.startedAt ?? recordedAt - call.durationMs)),
     durationMs: call.durationMs,
     status: call.status ?? "success",
-    errorType: name(call.errorType),
+    errorType: toName(call.errorType),
     errorCode: call.errorCode ?? null,
     errorMessage:
       call.errorMessage === undefined ? null : cut(call.errorMessage, MAX_MESSAGE_LENGTH),
@@ -40,23 +40,23 @@ export function toToolCallRow(id: string, recordedAt: number, call: CallDetails)
     outputBytes: call.outputBytes ?? null,
     inputTokens: call.inputTokens ?? null,
     outputTokens: call.outputTokens ?? null,
-    tokenMethod: name(call.tokenMethod),
+    tokenMethod: toName(call.tokenMethod),
     outputContentTypes: call.outputContentTypes ? JSON.stringify(call.outputContentTypes) : null,
     cacheHit: call.cacheHit === undefined ? null : Number(call.cacheHit),
-    argumentHash: name(call.argumentHash),
-    argumentShapeHash: name(call.argumentShapeHash),
-    definitionHash: name(call.definitionHash),
-    continuedFrom: name(call.continuedFrom),
-    requestId: call.requestId === undefined ? null : name(String(call.requestId)),
-    traceId: name(call.traceId),
-    parentSpanId: name(call.parentSpanId),
+    argumentHash: toName(call.argumentHash),
+    argumentShapeHash: toName(call.argumentShapeHash),
+    definitionHash: toName(call.definitionHash),
+    continuedFrom: toName(call.continuedFrom),
+    requestId: call.requestId === undefined ? null : toName(String(call.requestId)),
+    traceId: toName(call.traceId),
+    parentSpanId: toName(call.parentSpanId),
     // Written out: a spread would take a third of the time of the whole conversion.
-    clientName: name(call.clientName),
-    clientVersion: name(call.clientVersion),
-    serverName: name(call.serverName),
-    serverVersion: name(call.serverVersion),
-    protocolVersion: name(call.protocolVersion),
-    transport: name(call.transport),
+    clientName: toName(call.clientName),
+    clientVersion: toName(call.clientVersion),
+    serverName: toName(call.serverName),
+    serverVersion: toName(call.serverVersion),
+    protocolVersion: toName(call.protocolVersion),
+    transport: toName(call.transport),
     arguments: call.arguments ?? null,
     result: call.result ?? null,
     attributes: call.attributes ?? null,

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { toJsonText } from "./json.ts";
 import type { sessionDetailsSchema, toolDefinitionSchema } from "./metadata.ts";
 import type { SessionStart } from "./row.ts";
-import { MAX_ATTRIBUTES_LENGTH, MAX_NAME_LENGTH, cut, name } from "./texts.ts";
+import { MAX_ATTRIBUTES_LENGTH, MAX_NAME_LENGTH, cut, toName } from "./texts.ts";
 
 /** Longest stored JSON text of a tool definition, in UTF-16 code units. */
 const MAX_DEFINITION_LENGTH = 65_536;
@@ -65,7 +65,7 @@ export function toSessionEnd(sessionId: string, reason: string | null, now: numb
   return {
     sessionId: cut(sessionId, MAX_NAME_LENGTH),
     endedAt: now,
-    reason: name(reason ?? undefined),
+    reason: toName(reason ?? undefined),
   };
 }
 
@@ -76,11 +76,11 @@ type Parties = Pick<
 
 function toPartyColumns(parties: Parties) {
   return {
-    clientName: name(parties.clientName),
-    clientVersion: name(parties.clientVersion),
-    serverName: name(parties.serverName),
-    serverVersion: name(parties.serverVersion),
-    protocolVersion: name(parties.protocolVersion),
-    transport: name(parties.transport),
+    clientName: toName(parties.clientName),
+    clientVersion: toName(parties.clientVersion),
+    serverName: toName(parties.serverName),
+    serverVersion: toName(parties.serverVersion),
+    protocolVersion: toName(parties.protocolVersion),
+    transport: toName(parties.transport),
   };
 }

@@ -30,7 +30,7 @@ export function cutTexts(call: CallDetails): CallDetails {
 }
 
 /** Cuts an identifier or name to its stored length; an empty one becomes `null`. */
-export function name(value: string | undefined): string | null {
+export function toName(value: string | undefined): string | null {
   return value ? cut(value, MAX_NAME_LENGTH) : null;
 }
 

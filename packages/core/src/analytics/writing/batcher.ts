@@ -60,9 +60,9 @@ const CLOSING_RETRY_MS = 100;
  */
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
-  /** Accepted items that are not settled, oldest first. Exceeds `maxQueueSize` only by the `last` items of `close()`. */
+  /** Accepted items that are neither written nor given up, oldest first. Exceeds `maxQueueSize` only by the `last` items of `close()`. */
   readonly #queue: Queue<T>;
-  /** Pending flushes. Their target is the total number of settled items. */
+  /** Pending flushes. Their target is the total number of items that were written or given up. */
   readonly #waiters = new Waiters<FlushResult>();
   /** Items up to this total count are due, even if they do not fill a batch. */
   #dueTarget = 0;
@@ -134,7 +134,7 @@ export class Batcher<T> {
 
   /**
    * Writes everything accepted before the call, without waiting for a full batch or the next attempt. Resolves when all
-   * of it is settled, or when a write fails. Never rejects. Parallel calls share the work.
+   * of it is written or given up, or when a write fails. Never rejects. Parallel calls share the work.
    */
   flush(): Promise<FlushResult> {
     const remaining = this.#queue.length;
@@ -163,7 +163,7 @@ export class Batcher<T> {
   }
 
   /**
-   * Closes at once and returns all waiting items, including `last`, for the caller to settle while the process ends. The
+   * Closes at once and returns all waiting items, including `last`, for the caller to write while the process ends. The
    * result of a write in progress is ignored.
    */
   takeAll(last: readonly T[]): readonly T[] {
@@ -218,7 +218,7 @@ export class Batcher<T> {
   get #isDue(): boolean {
     const { length } = this.#queue;
     const isFull = this.#failures === 0 && length >= this.#options.batchSize;
-    return length > 0 && (isFull || this.#queue.settled < this.#dueTarget);
+    return length > 0 && (isFull || this.#queue.removed < this.#dueTarget);
   }
 
   async #drain(): Promise<void> {
@@ -233,7 +233,7 @@ export class Batcher<T> {
       try {
         const rejections = await this.#options.write(batch);
         if (this.#isTaken) break;
-        this.#settle(batch, rejections, performance.now() - startedAt);
+        this.#written(batch, rejections, performance.now() - startedAt);
       } catch (error) {
         if (this.#isTaken) break;
         this.#fail(error);
@@ -246,12 +246,12 @@ export class Batcher<T> {
     else this.#finish({ outcome: "written", remaining: 0 });
   }
 
-  #settle(batch: readonly T[], rejections: readonly Rejection[], durationMs: number): void {
+  #written(batch: readonly T[], rejections: readonly Rejection[], durationMs: number): void {
     this.#inFlight = 0;
     this.#failures = 0;
     this.#queue.remove(0, batch.length);
     this.#options.observer.written(batch, rejections, durationMs);
-    this.#waiters.reach(this.#queue.settled, {
+    this.#waiters.reach(this.#queue.removed, {
       outcome: "written",
       remaining: this.#queue.length,
     });

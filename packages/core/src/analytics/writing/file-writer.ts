@@ -8,7 +8,7 @@ import { whileLogLocked } from "../file/log-lock.ts";
 import { forgetLogOwner } from "../file/log-owner.ts";
 import type { TelemetryRecord } from "../records/record.ts";
 import { setDamagedAside } from "../file/repair.ts";
-import { settle } from "../file/settle.ts";
+import { untilStable } from "../file/stable.ts";
 import {
   CHECKPOINT_PAGES,
   checkpoint,
@@ -85,7 +85,7 @@ export class FileWriter implements Writer {
       return await whileBusy(startedAt + WRITE_WAIT_MS, () => this.#commit(batch, startedAt));
     } catch (error) {
       const isMisplaced = this.#change !== undefined || isDamage(error);
-      if (isMisplaced && (await settle(this.#path))) {
+      if (isMisplaced && (await untilStable(this.#path))) {
         if (this.#change !== undefined) await this.#tryToLeave();
         else this.#setAside(error);
       }

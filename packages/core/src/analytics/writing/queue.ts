@@ -34,7 +34,7 @@ export class Queue<T> {
   }
 
   /** Number of items that were added and removed again. */
-  get settled(): number {
+  get removed(): number {
     return this.#accepted - this.#items.length;
   }
 

@@ -79,7 +79,7 @@ describe("Queue", () => {
             expect(queue.items).toEqual(model);
             expect(queue.isFull).toBe(model.length >= maxSize || total(model) >= maxBytes);
             expect([queue.accepted, queue.peak]).toEqual([accepted, peak]);
-            expect(queue.settled).toBe(accepted - model.length);
+            expect(queue.removed).toBe(accepted - model.length);
           }
         },
       ),

@@ -2,15 +2,15 @@ import { readFileHeader } from "./header.ts";
 import { contentOf, identityOf, statFile } from "./identity.ts";
 
 /** How long a file must stay unchanged before it counts as completely written, in milliseconds. */
-const SETTLE_MS = 100;
+const STABLE_MS = 100;
 /** The same for a file without header, or shorter than its header requires: a backup may still be copied there. */
 const INCOMPLETE_MS = 500;
 const POLL_MS = 25;
 const LIMIT_MS = 3_000;
 
 /** Waits until nobody is writing a file, such as a backup being copied there. Returns false if it still changes after 3 s. */
-export async function settle(path: string): Promise<boolean> {
-  const steps = settling(path);
+export async function untilStable(path: string): Promise<boolean> {
+  const steps = stabilising(path);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -18,9 +18,9 @@ export async function settle(path: string): Promise<boolean> {
   }
 }
 
-/** Waits like `settle`, but blocks the thread; for opening a file. */
-export function settleSync(path: string): boolean {
-  const steps = settling(path);
+/** Waits like `untilStable`, but blocks the thread; for opening a file. */
+export function untilStableSync(path: string): boolean {
+  const steps = stabilising(path);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -29,13 +29,13 @@ export function settleSync(path: string): boolean {
 }
 
 /** Yields whenever the caller should pause before the next check. */
-function* settling(path: string): Generator<void, boolean> {
+function* stabilising(path: string): Generator<void, boolean> {
   const startedAt = performance.now();
   let before = fingerprint(path);
   let sameSince = startedAt;
   for (let now = startedAt; now < startedAt + LIMIT_MS; now = performance.now()) {
     const sameMs = now - sameSince;
-    if (sameMs >= INCOMPLETE_MS || (sameMs >= SETTLE_MS && isComplete(path))) return true;
+    if (sameMs >= INCOMPLETE_MS || (sameMs >= STABLE_MS && isComplete(path))) return true;
     yield;
     const found = fingerprint(path);
     if (found !== before) sameSince = performance.now();

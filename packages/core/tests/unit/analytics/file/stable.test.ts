@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { createAnalyticsDb } from "../../../../src/analytics/database/database.ts";
-import { settle, settleSync } from "../../../../src/analytics/file/settle.ts";
+import { untilStable, untilStableSync } from "../../../../src/analytics/file/stable.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 test("a copy that pauses in the middle is waited for", async () => {
@@ -16,18 +16,18 @@ test("a copy that pauses in the middle is waited for", async () => {
     appendFileSync(file, content.subarray(half));
     return readFileSync(file).length;
   })();
-  expect(await settle(file)).toBe(true);
+  expect(await untilStable(file)).toBe(true);
   expect(readFileSync(file)).toEqual(content);
   expect(await copying).toBe(content.length);
 });
 
-test("a file that nobody writes is settled, whole, cut off or missing", () => {
+test("a file that nobody writes is stable, whole, cut off or missing", () => {
   using directory = temporaryDirectory();
   const file = directory.file("a.db");
   createAnalyticsDb(file).close();
   writeFileSync(directory.file("cut.db"), readFileSync(file).subarray(0, 200));
   copyFileSync(file, directory.file("copy.db"));
   for (const name of ["a.db", "cut.db", "copy.db", "missing.db"]) {
-    expect(settleSync(directory.file(name))).toBe(true);
+    expect(untilStableSync(directory.file(name))).toBe(true);
   }
 });
