@@ -396,3 +396,29 @@ describe("what FileWriter cannot write comes again, with a message for people:",
     expect(store.warnings).toEqual([]);
   });
 });
+
+describe("a lock is no fault:", () => {
+  test("the connection stays open while another process writes", async () => {
+    using store = await setUp();
+    const { client } = store.writer;
+    using holder = new Database(store.file);
+    holder.run("begin immediate");
+    expect(() => store.writer.writeSync([call()], 0)).toThrow("database is locked");
+    expect(store.writer.client).toBe(client);
+  });
+
+  test("a file that was moved is left when the lock of its log is free, with all its data", async () => {
+    using store = await setUp();
+    const aside = store.directory.file("b.db");
+    renameSync(store.file, aside);
+    mkdirSync(journalDirectory(store.file), { recursive: true });
+    const lock = FileLock.tryAcquire(join(journalDirectory(store.file), "log.lock"));
+    expect(await store.writer.write([call()]).catch(analyticsErrorCode)).not.toBeUndefined();
+    expect(store.warnings).toEqual([]);
+    lock?.remove();
+    await writeUntilStored(store.writer, "after");
+    expect(toolsIn(store.file)).toEqual(["after"]);
+    expect(toolsIn(aside)).toContain("before");
+    expect(store.warnings).toEqual([expect.stringContaining("the old file is complete")]);
+  });
+});
