@@ -39,8 +39,8 @@ const MAX_HOURLY_DAYS = 2;
 
 /**
  * Returns the start of each bucket of a period in the time zone: hours for up to 2 days, days for up to 60 days, and
- * weeks, counted from the first day, beyond that. The first bucket starts with the period and may be shorter. Empty if the
- * period has no beginning.
+ * weeks, counted from the first day, beyond that. The first bucket starts with the period and may be shorter. Empty if
+ * the period has no beginning.
  */
 export function bucketStarts({ since, until }: Period, zone: string): readonly number[] {
   if (since === null) return [];

@@ -60,7 +60,9 @@ const CLOSING_RETRY_MS = 100;
  */
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
-  /** Accepted items that are not settled, oldest first. Exceeds `maxQueueSize` only by the `last` items of `close()`. */
+  /**
+   * Accepted items that are not settled, oldest first. Exceeds `maxQueueSize` only by the `last` items of `close()`.
+   */
   readonly #queue: Queue<T>;
   /** Pending flushes. Their target is the total number of settled items. */
   readonly #waiters = new Waiters<FlushResult>();
@@ -121,7 +123,9 @@ export class Batcher<T> {
     return this.#queue.isFull;
   }
 
-  /** Accepts an item. Returns false, and refuses it, if the queue is full or closed. Never writes on the caller's stack. */
+  /**
+   * Accepts an item. Returns false, and refuses it, if the queue is full or closed. Never writes on the caller's stack.
+   */
   add(item: T): boolean {
     if (this.isClosed || this.isFull) return false;
     this.#queue.push(item);
@@ -146,9 +150,9 @@ export class Batcher<T> {
   }
 
   /**
-   * Refuses further items and writes the waiting ones, with frequent retries, for at most `timeoutMs` milliseconds; then
-   * gives up the rest. `last` items are accepted even if the queue is full. Parallel and later calls share the promise of
-   * the first one.
+   * Refuses further items and writes the waiting ones, with frequent retries, for at most `timeoutMs` milliseconds;
+   * then gives up the rest. `last` items are accepted even if the queue is full. Parallel and later calls share the
+   * promise of the first one.
    */
   close(timeoutMs: number, last: readonly T[] = []): Promise<FlushResult> {
     if (this.#closing) return this.#closing.promise;
@@ -163,8 +167,8 @@ export class Batcher<T> {
   }
 
   /**
-   * Closes at once and returns all waiting items, including `last`, for the caller to settle while the process ends. The
-   * result of a write in progress is ignored.
+   * Closes at once and returns all waiting items, including `last`, for the caller to settle while the process ends.
+   * The result of a write in progress is ignored.
    */
   takeAll(last: readonly T[]): readonly T[] {
     this.#closing ??= Promise.withResolvers();
@@ -263,8 +267,8 @@ export class Batcher<T> {
     if (this.#isExpired) this.#giveUp(this.#queue.remove(0, Infinity));
     this.#retryMs = backoffMs(this.#failures, this.#options.maxRetryMs?.(error));
     this.#options.observer.failed(error, this.#failures, this.#pauseMs);
-    // Every waiter includes the failed batch. Resolve after calling the observer, so that a `flush()` inside it gets this
-    // failure instead of causing the next one.
+    // Every waiter includes the failed batch. Resolve after calling the observer, so that a `flush()` inside it gets
+    // this failure instead of causing the next one.
     this.#dueTarget = 0;
     this.#waiters.resolveAll({ outcome: "failed", remaining: this.#queue.length, error });
   }
