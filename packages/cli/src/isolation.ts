@@ -9,12 +9,12 @@ const C_LIBRARIES = [
 ];
 
 /**
- * Replaces this process by an isolated one if Bun was started without the isolation options, for example as
- * `bun packages/cli/src/toolmeter.ts`. The new process gets the environment with which Bun was started: without variables
+ * Replaces this process by an isolated one if Bun was started without the isolation options, for example as `bun
+ * packages/cli/src/toolmeter.ts`. The new process gets the environment with which Bun was started: without variables
  * from `.env*`, and byte for byte.
  *
- * A preload in `bunfig.toml` has already run by then, and one that cannot be loaded has already ended Bun. Windows cannot
- * replace a process, so there this one continues.
+ * A preload in `bunfig.toml` has already run by then, and one that cannot be loaded has already ended Bun. Windows
+ * cannot replace a process, so there this one continues.
  * @param words The command line without the program.
  */
 export async function isolate(words: readonly string[]): Promise<void> {

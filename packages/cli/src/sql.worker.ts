@@ -1,4 +1,7 @@
-/** The worker that runs `sql` queries. SQLite cannot be interrupted in its thread, so the main thread stays free to exit. */
+/**
+ * The worker that runs `sql` queries. SQLite cannot be interrupted in its thread, so the main thread stays free to
+ * exit.
+ */
 import { type SqlAnswerOptions, answerSql } from "./sql/answer.ts";
 
 declare const self: Worker;

@@ -1,6 +1,6 @@
 /**
- * The public names of `@toolmeter/present`: parses user input and formats values for people. Has no effects: it performs
- * no I/O.
+ * The public names of `@toolmeter/present`: parses user input and formats values for people. Has no effects: it
+ * performs no I/O.
  */
 export { change, changeOfShare } from "./changes.ts";
 export { duration, parseDuration } from "./durations.ts";

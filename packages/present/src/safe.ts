@@ -32,7 +32,9 @@ export function plain(text: string): string {
   return Bun.stripANSI(text).replaceAll(HIDDEN_OR_SPACE, " ").trim();
 }
 
-/** Toolmeter's own sequences: bold, dim and the three colours of `table.ts`, on and off; cursor up and clear for `tail`. */
+/**
+ * Toolmeter's own sequences: bold, dim and the three colours of `table.ts`, on and off; cursor up and clear for `tail`.
+ */
 const OWN_SEQUENCE = String.raw`\u001B\[(?:(?:1|2|22|31|32|33|39)m|\d+A|J)`;
 const OWN_OR_HIDDEN = new RegExp(String.raw`${OWN_SEQUENCE}|(?!\n)[${HIDDEN}]`, "gu");
 
@@ -69,7 +71,10 @@ function exactNumber(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** Characters that start a formula, including full-width and small forms (https://owasp.org/www-community/attacks/CSV_Injection). */
+/**
+ * Characters that start a formula, including full-width and small forms
+ * (https://owasp.org/www-community/attacks/CSV_Injection).
+ */
 const FORMULA = "[=+@\\-\u2212\uFF1D\uFF0B\uFF0D\uFF20\uFE66\uFE62\uFE63\uFE6B]";
 /** A formula at the beginning, after spaces and quotes that a spreadsheet may strip. */
 const BEGINS_FORMULA = new RegExp(`^[\\s"'\`\u2018\u2019\u201C\u201D\uFF02\uFF07]*${FORMULA}`, "u");
@@ -78,8 +83,8 @@ const FORMULA_IN_NEXT_FIELD = new RegExp(`([;\n]["'\\s]*)(?=${FORMULA})`, "gu");
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /**
- * Formats a field of CSV (RFC 4180). Text that a spreadsheet would run as a formula gets an apostrophe; hidden characters
- * become spaces. Line breaks and numbers stay unchanged.
+ * Formats a field of CSV (RFC 4180). Text that a spreadsheet would run as a formula gets an apostrophe; hidden
+ * characters become spaces. Line breaks and numbers stay unchanged.
  */
 export function csvField(text: string): string {
   const visible = text.replaceAll("\r\n", "\n").replaceAll(HIDDEN_BUT_LINE_END, " ");

@@ -4,8 +4,8 @@ const BARS = "▁▂▃▄▅▆▇█";
 const MAX_BARS = 28;
 
 /**
- * Returns one bar per value, scaled to the highest. If there are more than 28 values, each bar is the sum of equally many
- * neighbours. Zero is a blank, so that the smallest bar is visible.
+ * Returns one bar per value, scaled to the highest. If there are more than 28 values, each bar is the sum of equally
+ * many neighbours. Zero is a blank, so that the smallest bar is visible.
  */
 export function sparkline(values: readonly number[]): string {
   const size = Math.max(1, Math.ceil(values.length / MAX_BARS));

@@ -3,8 +3,8 @@ import { InputError } from "./input-error.ts";
 import { NOTHING } from "./numbers.ts";
 
 /**
- * Parses a point in time: a duration before now, `today`, `yesterday`, `all`, or an ISO 8601 date or time, which is in the
- * time zone unless it has an offset.
+ * Parses a point in time: a duration before now, `today`, `yesterday`, `all`, or an ISO 8601 date or time, which is in
+ * the time zone unless it has an offset.
  * @returns Milliseconds since 1970 UTC; `undefined` for `all`.
  * @throws InputError
  */
@@ -47,7 +47,9 @@ export function localZone(): string {
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** The range of dates, in milliseconds before and after 1970 (https://tc39.es/ecma262/#sec-time-values-and-time-range). */
+/**
+ * The range of dates, in milliseconds before and after 1970 (https://tc39.es/ecma262/#sec-time-values-and-time-range).
+ */
 const MAX_TIME = 8.64e15;
 
 /** Converts to the time zone; returns `undefined` if the time is out of range. */

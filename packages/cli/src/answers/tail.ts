@@ -26,7 +26,9 @@ const MAX_REMEMBERED = 20_000;
 /** Rows per read from the file. */
 const PAGE_ROWS = 1_000;
 
-/** Prints calls as they end, until it is stopped. On an interactive terminal, also shows the running calls below them. */
+/**
+ * Prints calls as they end, until it is stopped. On an interactive terminal, also shows the running calls below them.
+ */
 export async function tail(
   options: AskOptions,
   terminal: Terminal,

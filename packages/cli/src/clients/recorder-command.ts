@@ -55,9 +55,9 @@ const WITH_VALUE = new Set([
 ]);
 
 /**
- * Finds a recorder in a server's command: `toolmeter record …`, also by path, with options, and through npx, bunx, npm, Bun
- * or `env`. Returns `undefined` if there is none, and `"hidden"` if it cannot be separated from the server's command: in a
- * shell's command line, or with options of another version.
+ * Finds a recorder in a server's command: `toolmeter record …`, also by path, with options, and through npx, bunx, npm,
+ * Bun or `env`. Returns `undefined` if there is none, and `"hidden"` if it cannot be separated from the server's
+ * command: in a shell's command line, or with options of another version.
  */
 export function findRecorder(words: readonly string[]): RecorderCommand | "hidden" | undefined {
   const [first = ""] = words;

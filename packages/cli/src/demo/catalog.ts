@@ -1,4 +1,6 @@
-/** The servers, tools and clients of the demo's traffic. The names are those of real servers; the figures are invented. */
+/**
+ * The servers, tools and clients of the demo's traffic. The names are those of real servers; the figures are invented.
+ */
 import type { ToolCallStatus } from "@toolmeter/core";
 
 export interface DemoTool {

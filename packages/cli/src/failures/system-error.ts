@@ -23,8 +23,8 @@ const MEANINGS: Record<string, readonly [reason: string, remedy: string]> = {
 };
 
 /**
- * Describes a failed system call in a sentence: what was expected, what happened and how to solve it. Returns `undefined`
- * for other errors.
+ * Describes a failed system call in a sentence: what was expected, what happened and how to solve it. Returns
+ * `undefined` for other errors.
  * @param expected For example `Expected to write a.csv`. Default: derived from the call and path of the error.
  */
 export function describeSystemError(error: unknown, expected?: string): string | undefined {

@@ -2,8 +2,8 @@
 const CLOSE_ON_EXEC = 0o2_000_000;
 
 /**
- * Returns a function that writes text to standard output, in order. It resolves when the text is written and rejects with
- * the system's error.
+ * Returns a function that writes text to standard output, in order. It resolves when the text is written and rejects
+ * with the system's error.
  *
  * Avoids `process.stdout`, because loading it takes longer than most commands.
  */
@@ -13,7 +13,8 @@ export function standardOutput(): (text: string) => Promise<void> {
   return async (text) => {
     isClosed ??= await wasClosed();
     if (isClosed) throw Object.assign(new Error("EBADF: bad file descriptor"), { code: "EBADF" });
-    // Created on demand: it makes standard output non-blocking and keeps it open, but `record` passes it to the server.
+    // Created on demand: it makes standard output non-blocking and keeps it open, but `record` passes it to other
+    // processes.
     sink ??= Bun.stdout.writer();
     await sink.write(text);
     await sink.flush();
@@ -21,8 +22,8 @@ export function standardOutput(): (text: string) => Promise<void> {
 }
 
 /**
- * Whether standard output was closed when the process started (`>&-`). The runtime then opens `/dev/null` in its place with
- * close-on-exec, which an inherited descriptor cannot have. Works only on Linux; returns false elsewhere.
+ * Whether standard output was closed when the process started (`>&-`). The runtime then opens `/dev/null` in its place
+ * with close-on-exec, which an inherited descriptor cannot have. Works only on Linux; returns false elsewhere.
  */
 async function wasClosed(): Promise<boolean> {
   try {

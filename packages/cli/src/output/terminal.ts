@@ -6,7 +6,10 @@ import { describeSystemError } from "../failures/system-error.ts";
 
 /** The output of a command: data and messages. */
 export interface Terminal {
-  /** Writes data. Resolves when it is written; rejects with `ReaderLeft` if the reader has closed, otherwise `CommandError`. */
+  /**
+   * Writes data. Resolves when it is written; rejects with `ReaderLeft` if the reader has closed, otherwise
+   * `CommandError`.
+   */
   out(text: string): Promise<void>;
   /** Writes a message and a newline. */
   err(text: string): void;

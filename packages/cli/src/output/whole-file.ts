@@ -18,8 +18,8 @@ const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
  * Writes a file that appears under its name only when it is completely on the disk. Until then, and after a failure or
  * SIGINT, SIGTERM or SIGHUP, an existing file stays unchanged.
  *
- * A new file has mode 0600. A replaced file must be writable and keeps its mode. A symbolic link stays, and its target is
- * replaced. A device or FIFO is written to directly.
+ * A new file has mode 0600. A replaced file must be writable and keeps its mode. A symbolic link stays, and its target
+ * is replaced. A device or FIFO is written to directly.
  * @param produce Writes the content. It must yield to the event loop regularly, so that signals are handled.
  * @throws CommandError
  */

@@ -8,11 +8,11 @@ export type Admission =
   | { readonly status: 400 | 403; readonly reason: string };
 
 /**
- * Decides whether a request is passed on, and with which path and query. The path is not normalized: the target receives
- * what the client wrote. A path can never select another server.
- * @param isLocal Whether the listener serves only this machine. Requests for another host name are then refused: a web page
- * may have sent them by pointing its own name at this machine (DNS rebinding), and the target cannot detect it, because it
- * receives its own name.
+ * Decides whether a request is passed on, and with which path and query. The path is not normalized: the target
+ * receives what the client wrote. A path can never select another server.
+ * @param isLocal Whether the listener serves only this machine. Requests for another host name are then refused: a web
+ * page may have sent them by pointing its own name at this machine (DNS rebinding), and the target cannot detect it,
+ * because it receives its own name.
  */
 export function admit(request: IncomingMessage, isLocal: boolean): Admission {
   const { rawHeaders, httpVersion, url = "" } = request;

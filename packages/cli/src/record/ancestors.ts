@@ -2,9 +2,9 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { findRecorder, startsRecorder } from "../clients/recorder-command.ts";
 
 /**
- * Whether a recorder among this process's ancestors already records the same stream, for example because a recorded shell
- * script starts this process. The stream is the same if the ancestor's child has our standard input or output. A recorded
- * server that starts other servers gives them other pipes, which are not recorded yet.
+ * Whether a recorder among this process's ancestors already records the same stream, for example because a recorded
+ * shell script starts this process. The stream is the same if the ancestor's child has our standard input or output. A
+ * recorded server that starts other servers gives them other pipes, which are not recorded yet.
  *
  * Works only on Linux; returns false elsewhere.
  */

@@ -2,8 +2,9 @@ import { dlopen } from "bun:ffi";
 import { closeSync, openSync } from "node:fs";
 
 /**
- * POSIX functions that neither Bun nor Node provides. None is variadic, because `bun:ffi` cannot call variadic functions on
- * every processor. musl also accepts glibc's name: https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c (`load_library`).
+ * POSIX functions that neither Bun nor Node provides. None is variadic, because `bun:ffi` cannot call variadic
+ * functions on every processor. musl also accepts glibc's name: https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c
+ * (`load_library`).
  */
 function open() {
   return dlopen(process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6", {
@@ -33,8 +34,8 @@ export function makePipe(): readonly [number, number] {
 }
 
 /**
- * Moves an open file to a new descriptor and returns that. The old descriptor then refers to `/dev/null`, so that closing
- * the new descriptor closes the file, and no other code can write to it by accident.
+ * Moves an open file to a new descriptor and returns that. The old descriptor then refers to `/dev/null`, so that
+ * closing the new descriptor closes the file, and no other code can write to it by accident.
  */
 export function takeOver(fd: number): number {
   const taken = libc().dup(fd);

@@ -89,8 +89,8 @@ function sinkOf(fd: number): Sink {
 }
 
 /**
- * Reads files and terminals in a thread, from their current position. `Bun.file(fd)` reads files from the start and cannot
- * read terminals.
+ * Reads files and terminals in a thread, from their current position. `Bun.file(fd)` reads files from the start and
+ * cannot read terminals.
  */
 function streamOfFile(fd: number): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(

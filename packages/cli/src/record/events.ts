@@ -15,8 +15,8 @@ const BYTE_ORDER_MARK = "\uFEFF";
 /**
  * Reads server-sent events in linear time, regardless of their division into chunks.
  *
- * Not `eventsource-parser`: beyond its size limit it throws until it is reset, and then reads the rest of the long event as
- * a new one. This reader skips the event and reads the next one.
+ * Not `eventsource-parser`: beyond its size limit it throws until it is reset, and then reads the rest of the long
+ * event as a new one. This reader skips the event and reads the next one.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class EventReader {

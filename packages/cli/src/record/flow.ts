@@ -8,7 +8,8 @@ interface Reader {
 }
 
 /**
- * Passes bytes on in one direction, each chunk completely before reading the next, and passes each chunk to an observer.
+ * Passes bytes on in one direction, each chunk completely before reading the next, and passes each chunk to an
+ * observer.
  *
  * When one side ends, the other is closed at once: an end of file closes the sink, and a sink without reader closes the
  * source. Never rejects.
@@ -49,7 +50,9 @@ export class Flow {
     void this.#reader.cancel();
   }
 
-  /** Resolves when the flow has ended, or when its source has been silent for this long from now on, in milliseconds. */
+  /**
+   * Resolves when the flow has ended, or when its source has been silent for this long from now on, in milliseconds.
+   */
   async silence(milliseconds: number): Promise<void> {
     const begun = performance.now();
     while (this.#endedBy === undefined) {

@@ -19,7 +19,8 @@ export type Header = [name: string, value: string];
 
 /**
  * Returns the headers that a proxy passes on: all except those of the connection and those named by `Connection`.
- * `Content-Length` is passed on even if `Connection` names it, because a message without its length could be read as two.
+ * `Content-Length` is passed on even if `Connection` names it, because a message without its length could be read as
+ * two.
  */
 export function endToEnd(raw: RawHeaders): Header[] {
   const dropped = new Set([...HOP_BY_HOP, ...connectionOptions(raw)]);

@@ -101,7 +101,9 @@ export class ExchangeObserver {
   }
 }
 
-/** A copy of a body. If its length is known, it is read as soon as it is complete, before the last part is passed on. */
+/**
+ * A copy of a body. If its length is known, it is read as soon as it is complete, before the last part is passed on.
+ */
 class BodyCopy {
   readonly #guard: Guard;
   #reader: BodyReader | undefined;

@@ -10,9 +10,10 @@ import { createProxy } from "./proxy.ts";
 import { Target } from "./target.ts";
 
 /**
- * Passes requests on to a server at a URL and records the calls in them: for streamable HTTP, and for the older transport
- * with server-sent events. Runs until it is stopped.
- * @param listen `host:port`; port 0 selects a free port. The default host 127.0.0.1 is reachable only from this machine.
+ * Passes requests on to a server at a URL and records the calls in them: for streamable HTTP, and for the older
+ * transport with server-sent events. Runs until it is stopped.
+ * @param listen `host:port`; port 0 selects a free port. The default host 127.0.0.1 is reachable only from this
+ * machine.
  */
 export async function recordHttp(
   url: string,

@@ -5,8 +5,9 @@ import { pump } from "./pump.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Passes one request on to the target and the answer back: bytes as they arrive, with back-pressure in both directions, and
- * the end of either side to the other. The observer sees each part of a body before it is passed on, and changes nothing.
+ * Passes one request on to the target and the answer back: bytes as they arrive, with back-pressure in both directions,
+ * and the end of either side to the other. The observer sees each part of a body before it is passed on, and changes
+ * nothing.
  * @param path Path and query as the client wrote them.
  * @throws If a header has invalid characters; nothing was sent then.
  */

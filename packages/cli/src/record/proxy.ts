@@ -63,8 +63,8 @@ export function createProxy(target: Target, isLocal: boolean, observer: HttpObse
     socket.once("close", () => agent.destroy());
   });
   server.on("request", onRequest);
-  // The target handles expectations such as 100-continue. There is no listener for upgrades: the header is dropped, and the
-  // target answers in HTTP/1.1.
+  // The target handles expectations such as 100-continue. There is no listener for upgrades: the header is dropped, and
+  // the target answers in HTTP/1.1.
   server.on("checkContinue", onRequest);
   server.on("checkExpectation", onRequest);
   server.on("connect", (_request, socket) => {

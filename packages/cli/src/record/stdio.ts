@@ -13,8 +13,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"]
 const ENDING: ReadonlySet<string> = new Set(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
 
 /**
- * Longest time that a server may take to end after a signal, in milliseconds. Clients kill the recorder after two seconds,
- * and a killed recorder cannot end its server any more.
+ * Longest time that a server may take to end after a signal, in milliseconds. Clients kill the recorder after two
+ * seconds, and a killed recorder cannot end its server any more.
  */
 const GRACE_MS = 1_500;
 
@@ -27,16 +27,16 @@ const CHECK_MS = 100;
 /**
  * Runs a stdio server between this process's own streams and records its calls.
  *
- * Every byte is passed on unchanged and read afterwards; a call is in the journal before its server can have answered it.
- * The end of a stream is passed on immediately, in both directions. Signals are passed on; a server that does not end
- * after a signal is killed.
+ * Every byte is passed on unchanged and read afterwards; a call is in the journal before its server can have answered
+ * it. The end of a stream is passed on immediately, in both directions. Signals are passed on; a server that does not
+ * end after a signal is killed.
  *
- * Ends when the server has ended and its output has been delivered, however slow the client. If other processes still have
- * the server's streams open and are silent for 500 ms, the streams are handed over to `cat`, so that they stay open as they
- * would without a recorder. After an ending signal it waits at most 1.5 s and leaves nothing running.
+ * Ends when the server has ended and its output has been delivered, however slow the client. If other processes still
+ * have the server's streams open and are silent for 500 ms, the streams are handed over to `cat`, so that they stay
+ * open as they would without a recorder. After an ending signal it waits at most 1.5 s and leaves nothing running.
  * @returns The server's exit code; 128 plus the signal's number if a signal ended it.
- * @throws CommandError if the command cannot be run, or if writing to standard output failed, as on a full disk, and the
- * server did not notice it.
+ * @throws CommandError if the command cannot be run, or if writing to standard output failed, as on a full disk, and
+ * the server did not notice it.
  */
 export async function recordStdio(
   command: readonly string[],

@@ -72,8 +72,8 @@ export class Target {
   }
 
   /**
-   * Rewrites a `Location` for the client: addresses on the target become addresses on the recorder, without the target's
-   * own query. Other addresses stay unchanged.
+   * Rewrites a `Location` for the client: addresses on the target become addresses on the recorder, without the
+   * target's own query. Other addresses stay unchanged.
    * @param recorder The origin at which the client reaches the recorder.
    */
   location(text: string, path: string, recorder: string): string {
@@ -129,7 +129,9 @@ function authorizationOf({ username, password }: URL): string | undefined {
   return `Basic ${Buffer.from(credentials, "latin1").toString("base64")}`;
 }
 
-/** Decodes percent-encoding to one character per byte. Keeps a `%` that encodes nothing, as in an unencoded password. */
+/**
+ * Decodes percent-encoding to one character per byte. Keeps a `%` that encodes nothing, as in an unencoded password.
+ */
 function toBytes(text: string): string {
   return text.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

@@ -20,7 +20,10 @@ export interface SqlOptions extends PrintOptions {
  */
 const MAX_GROWTH = 180_000_000;
 
-/** Pause between two checks of the memory, in milliseconds. A check costs 15 µs; SQLite allocates at most about 5 MB meanwhile. */
+/**
+ * Pause between two checks of the memory, in milliseconds. A check costs 15 µs; SQLite allocates at most about 5 MB
+ * meanwhile.
+ */
 const WATCH_MS = 2;
 
 const TOO_LARGE =
@@ -29,8 +32,8 @@ const TOO_LARGE =
 /**
  * Runs an SQL query and returns the exit code.
  *
- * The query runs in a worker. The main thread enforces its limits on time and memory by ending the process, so the query
- * always ends with the process.
+ * The query runs in a worker. The main thread enforces its limits on time and memory by ending the process, so the
+ * query always ends with the process.
  */
 export async function sql(query: string, options: SqlOptions, terminal: Terminal): Promise<number> {
   const { limit, format, json, color, db, quiet, tz } = options;

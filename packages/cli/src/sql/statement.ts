@@ -1,6 +1,9 @@
 import { CommandError } from "../failures/command-error.ts";
 
-/** Literals, quoted names and comments, in which a semicolon does not end a statement; each may be unterminated (https://sqlite.org/lang_comment.html). */
+/**
+ * Literals, quoted names and comments, in which a semicolon does not end a statement; each may be unterminated
+ * (https://sqlite.org/lang_comment.html).
+ */
 const TOKEN =
   /'[^']*(?:'|$)|"[^"]*(?:"|$)|`[^`]*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|;|[^'"`[\-/;]+|[\s\S]/g;
 
@@ -10,13 +13,15 @@ const PRAGMA = /^pragma\s+(\w+)\s*(?:\(\s*(?:'([^']*)'|"([^"]*)"|(\w+))\s*\)|(\S
 /**
  * Converts the text of one read-only statement to the form in which it is run.
  *
- * SQLite's grammar enforces that it only reads: only a query can follow `select * from (`, and only pragmas without side
- * effects exist as table-valued functions (https://sqlite.org/pragma.html#pragfunc). So no list of forbidden statements is
- * needed. In a subquery, columns with equal names get distinct names: `a`, `a:1`.
+ * SQLite's grammar enforces that it only reads: only a query can follow `select * from (`, and only pragmas without
+ * side effects exist as table-valued functions (https://sqlite.org/pragma.html#pragfunc). So no list of forbidden
+ * statements is needed. In a subquery, columns with equal names get distinct names: `a`, `a:1`.
  * @throws CommandError if the text is not exactly one statement, or if it does not only read.
  */
 export function toReading(text: string): {
-  /** The statement to run. Unless it is an `explain`, it ends with a table expression, so that `limit` can be appended. */
+  /**
+   * The statement to run. Unless it is an `explain`, it ends with a table expression, so that `limit` can be appended.
+   */
   readonly sql: string;
   /** Must be preparable as a query before `sql` is prepared. */
   readonly query: string;

@@ -1,4 +1,6 @@
-/** JSON.parse source text access (https://tc39.es/proposal-json-parse-with-source/), which TypeScript's library lacks. */
+/**
+ * JSON.parse source text access (https://tc39.es/proposal-json-parse-with-source/), which TypeScript's library lacks.
+ */
 interface ExactJson {
   parse(
     text: string,

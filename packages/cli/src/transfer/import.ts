@@ -32,8 +32,8 @@ const PROGRESS_LINES = 100_000;
 /**
  * Imports calls from JSON Lines. An invalid line is reported with its number and reason; the other lines are stored.
  *
- * Any other failure ends the command and reports the number of stored calls. Waits for other processes' locks. Repeating
- * an import is always safe.
+ * Any other failure ends the command and reports the number of stored calls. Waits for other processes' locks.
+ * Repeating an import is always safe.
  */
 export async function importCalls(
   file: string,

@@ -17,7 +17,9 @@ export function databasePath(given?: string, platform: NodeJS.Platform = process
   return isOfHome ? homedir() + file.slice(1) : file;
 }
 
-/** Follows https://specifications.freedesktop.org/basedir-spec/latest on Unix, and the platform's convention elsewhere. */
+/**
+ * Follows https://specifications.freedesktop.org/basedir-spec/latest on Unix, and the platform's convention elsewhere.
+ */
 function dataDirectory(platform: NodeJS.Platform): string {
   const home = homedir();
   switch (platform) {

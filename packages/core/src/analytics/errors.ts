@@ -52,7 +52,10 @@ export class AnalyticsError extends Error {
   }
 }
 
-/** Returns the code of an `AnalyticsError`; `undefined` for any other value. Never throws, even if reading the value does. */
+/**
+ * Returns the code of an `AnalyticsError`; `undefined` for any other value. Never throws, even if reading the value
+ * does.
+ */
 export function analyticsErrorCode(error: unknown): AnalyticsErrorCode | undefined {
   try {
     return error instanceof AnalyticsError ? error.code : undefined;
@@ -107,8 +110,8 @@ const SQLITE_IOERR_SHMSIZE = 4_874;
 const MIN_ROOM = 32_768;
 
 /**
- * Whether the cause is missing space. SQLite reports SQLITE_FULL only when it extends the database or its log. Elsewhere, a
- * full disk appears as an I/O error or a file that cannot be opened, so this checks the file system.
+ * Whether the cause is missing space. SQLite reports SQLITE_FULL only when it extends the database or its log.
+ * Elsewhere, a full disk appears as an I/O error or a file that cannot be opened, so this checks the file system.
  */
 function lacksRoom(error: unknown, path: string): boolean {
   if (!(error instanceof SQLiteError)) {

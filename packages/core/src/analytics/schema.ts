@@ -1,9 +1,9 @@
 /**
  * Tables, indexes, views and row types of the analytics database.
  *
- * The column names are the public interface of the file: full words, snake_case, units in the name. Times are wall-clock
- * milliseconds since 1970-01-01 UTC; durations are fractional milliseconds of the caller's monotonic clock. The indexes
- * were chosen with `bench/indexes.ts`.
+ * The column names are the public interface of the file: full words, snake_case, units in the name. Times are
+ * wall-clock milliseconds since 1970-01-01 UTC; durations are fractional milliseconds of the caller's monotonic clock.
+ * The indexes were chosen with `bench/indexes.ts`.
  */
 import { sql } from "drizzle-orm";
 import {

@@ -28,9 +28,9 @@ const NOTHING_TO_FLUSH: FlushResult = { outcome: "written", remaining: 0 };
  * Records tool calls and sessions into the analytics database, in batches, without disturbing its host.
  *
  * Methods never throw, reject, write to stdout, or keep the process alive. `recordToolCall`, `startSession` and
- * `endSession` return at once, with the record in a journal where it is safe from SIGKILL. A worker writes batches when 50
- * records wait, after 5 s, on `flush()`, on `shutdown()` and when the process ends. A database that was passed in stays
- * open: close it after `shutdown()`.
+ * `endSession` return at once, with the record in a journal where it is safe from SIGKILL. A worker writes batches when
+ * 50 records wait, after 5 s, on `flush()`, on `shutdown()` and when the process ends. A database that was passed in
+ * stays open: close it after `shutdown()`.
  */
 export class TelemetryService implements AsyncDisposable {
   readonly #config: ResolvedConfig;
@@ -46,9 +46,9 @@ export class TelemetryService implements AsyncDisposable {
 
   /**
    * @param database An open database, or the path of a file. Default: `TOOLMETER_DB`, otherwise `analytics.db` in the
-   * user's data directory. The constructor does not open the file: the writer thread opens, creates and migrates it, and
-   * imports the journals of killed processes. While that fails (a lock, a directory that is not mounted yet, missing
-   * permissions), accepted records wait in the journal, or in memory if no journal can be created.
+   * user's data directory. The constructor does not open the file: the writer thread opens, creates and migrates it,
+   * and imports the journals of killed processes. While that fails (a lock, a directory that is not mounted yet,
+   * missing permissions), accepted records wait in the journal, or in memory if no journal can be created.
    * @throws AnalyticsError if the path names a directory, another program's file, or a file of a newer Toolmeter.
    */
   constructor(database?: AnalyticsDb | string, config: TelemetryConfig = {}) {
@@ -98,8 +98,8 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the process died or
-   * the service was shut down, is recorded as `abandoned`, with its start.
+   * Marks the start of a tool call; the handle's `end()` records it. A call that never ends, because the process died
+   * or the service was shut down, is recorded as `abandoned`, with its start.
    * @param metadata The metadata, which is safe from SIGKILL when this method returns; or a function that returns it,
    * which is called 5 ms later, and makes the call safe only then.
    */
@@ -140,8 +140,9 @@ export class TelemetryService implements AsyncDisposable {
 
   /**
    * Writes everything, ends the sessions that this service opened, and stops, within `shutdownTimeoutMs`. The result
-   * contains the number of records that could not be written in time; they stay in the journal for the next process that
-   * opens the database. All calls share one promise, which never rejects. Later records are counted as `shut_down`.
+   * contains the number of records that could not be written in time; they stay in the journal for the next process
+   * that opens the database. All calls share one promise, which never rejects. Later records are counted as
+   * `shut_down`.
    */
   shutdown(): Promise<FlushResult> {
     return (this.#shutdown ??= this.#shutDown());
@@ -174,8 +175,8 @@ export class TelemetryService implements AsyncDisposable {
   }
 
   /**
-   * A snapshot of the counters and costs. Reading it changes nothing: a call with deferred metadata is counted when that
-   * is collected, after 5 ms or at `flush()`.
+   * A snapshot of the counters and costs. Reading it changes nothing: a call with deferred metadata is counted when
+   * that is collected, after 5 ms or at `flush()`.
    */
   get stats(): TelemetryStats {
     return { ...this.#pipeline.stats, inFlight: this.#calls.size };
@@ -201,7 +202,9 @@ export class TelemetryService implements AsyncDisposable {
     return lines;
   }
 
-  /** Writes the waiting records synchronously while the process ends. On failure they stay in the journal, or are lost. */
+  /**
+   * Writes the waiting records synchronously while the process ends. On failure they stay in the journal, or are lost.
+   */
   #onExit(): void {
     try {
       this.#pipeline.closeNow(this.#lastLines());

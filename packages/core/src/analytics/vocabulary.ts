@@ -23,8 +23,8 @@ export const TOOL_CALL_STATUSES = [
 export type ToolCallStatus = (typeof TOOL_CALL_STATUSES)[number];
 
 /**
- * The statuses that reports count as failures. `cancelled` is the client's decision, and `input_required` and `task` are
- * steps of a call that continues, so they do not count.
+ * The statuses that reports count as failures. `cancelled` is the client's decision, and `input_required` and `task`
+ * are steps of a call that continues, so they do not count.
  */
 export const FAILED_STATUSES = [
   "error",

@@ -49,10 +49,11 @@ const NOTHING_RECOVERED: Recovery = { records: 0, recorders: 0, damaged: [] };
  * processes.
  *
  * Several processes may open a new file at the same time. A missing directory is created. Only the owner can access new
- * files (mode 0600) and directories (0700). A damaged database is moved aside as a whole, with a warning, and replaced by
- * a new one.
- * @param path The file, or `":memory:"`. Default: `TOOLMETER_DB`, otherwise `analytics.db` in the user's data directory.
- * While recording is disabled (`TOOLMETER_DISABLED`), a missing file is not created; the database is then in memory.
+ * files (mode 0600) and directories (0700). A damaged database is moved aside as a whole, with a warning, and replaced
+ * by a new one.
+ * @param path The file, or `":memory:"`. Default: `TOOLMETER_DB`, otherwise `analytics.db` in the user's data
+ * directory. While recording is disabled (`TOOLMETER_DISABLED`), a missing file is not created; the database is then in
+ * memory.
  * @throws AnalyticsError whose message states what was expected, what was found and how to solve it.
  */
 export function createAnalyticsDb(path?: string, options: AnalyticsDbOptions = {}): AnalyticsDb {
@@ -111,7 +112,10 @@ function toAnalyticsDb(
   });
 }
 
-/** Separates the log first, because closing the last connection applies it even to a file that was overwritten meanwhile. */
+/**
+ * Separates the log first, because closing the last connection applies it even to a file that was overwritten
+ * meanwhile.
+ */
 function separateLog(path: string, warn: (message: string) => void): void {
   try {
     whileBusySync(performance.now() + CLOSE_WAIT_MS, () =>

@@ -75,8 +75,8 @@ interface Waiting {
  *
  * Importing a record again changes nothing. Payloads are stored whole. Methods throw a `TypeError` for invalid input,
  * which is not imported, and an `AnalyticsError` if the database fails. No record is lost to such a failure: accepted
- * records stay in memory, and the next method call or `commit` retries. A method that throws an `AnalyticsError` did not
- * accept its arguments: call it again.
+ * records stay in memory, and the next method call or `commit` retries. A method that throws an `AnalyticsError` did
+ * not accept its arguments: call it again.
  */
 export class Importer {
   readonly #path: string;

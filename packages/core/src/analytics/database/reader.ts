@@ -21,8 +21,8 @@ export interface AnalyticsReaderOptions {
   /** Longest wait for other processes that open or migrate the file, in milliseconds. @default 5_000 */
   readonly openTimeoutMs?: number;
   /**
-   * Whether SQLite opens the file read-only, so that even untrusted statements cannot change it; the -wal and -shm files
-   * then stay behind on closing. @default false: `query_only` protects against accidental writes
+   * Whether SQLite opens the file read-only, so that even untrusted statements cannot change it; the -wal and -shm
+   * files then stay behind on closing. @default false: `query_only` protects against accidental writes
    */
   readonly readOnly?: boolean;
 }

@@ -11,8 +11,8 @@ export const COMMAND_WAIT_MS = 10_000;
 
 /**
  * Longest pause between two attempts, in milliseconds. All waiting for other processes' locks retries after a short
- * random pause, until a deadline in `performance.now()` time. SQLite's `busy_timeout` is 0 everywhere: it does not cover
- * the switch to WAL mode, and its growing pauses favour newcomers over those who have waited longest.
+ * random pause, until a deadline in `performance.now()` time. SQLite's `busy_timeout` is 0 everywhere: it does not
+ * cover the switch to WAL mode, and its growing pauses favour newcomers over those who have waited longest.
  */
 const PAUSE_MS = 10;
 
@@ -20,7 +20,10 @@ const pauseMs = () => 1 + Math.random() * (PAUSE_MS - 1);
 
 const isOver = (error: unknown, deadline: number) => !isBusy(error) || performance.now() > deadline;
 
-/** Retries a step while the database is locked, and blocks the thread between attempts; for opening and for process exit. */
+/**
+ * Retries a step while the database is locked, and blocks the thread between attempts; for opening and for process
+ * exit.
+ */
 export function whileBusySync<T>(deadline: number, step: () => T): T {
   for (;;) {
     try {

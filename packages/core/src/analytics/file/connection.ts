@@ -39,7 +39,8 @@ const PRAGMAS = [
   "journal_size_limit = 4194304",
   // Every call that names a session needs that session's row; SQLite does not enforce this by default.
   "foreign_keys = on",
-  // Code planted in the file's schema must not run with our privileges (https://sqlite.org/pragma.html#pragma_trusted_schema).
+  // Code planted in the file's schema must not run with our privileges
+  // (https://sqlite.org/pragma.html#pragma_trusted_schema).
   "trusted_schema = off",
   "busy_timeout = 0",
 ] as const;
@@ -62,8 +63,8 @@ export function openConnection(
 }
 
 /**
- * Opens a file as `openConnection` does, without waiting. Call it only while holding the log's lock, so that one process
- * at a time creates a file and its log, or removes a log that does not belong to a file.
+ * Opens a file as `openConnection` does, without waiting. Call it only while holding the log's lock, so that one
+ * process at a time creates a file and its log, or removes a log that does not belong to a file.
  */
 export function openWhileLocked(file: string, warn: (message: string) => void): Connection {
   const client = openWithItsLog(file, warn);
@@ -147,7 +148,10 @@ function openFile(file: string): Database {
   return client;
 }
 
-/** Whether a file does not exist yet; its directory is then created. Throws if the path exists but is not a writable file. */
+/**
+ * Whether a file does not exist yet; its directory is then created. Throws if the path exists but is not a writable
+ * file.
+ */
 function isMissing(file: string): boolean {
   if (!existsSync(file)) {
     makeDirectory(canonicalPath(file));

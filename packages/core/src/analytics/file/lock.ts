@@ -47,7 +47,9 @@ export class FileLock {
     }
   }
 
-  /** Acquires the lock like `tryAcquire`, but blocks the thread for at most `timeoutMs` while another process holds it. */
+  /**
+   * Acquires the lock like `tryAcquire`, but blocks the thread for at most `timeoutMs` while another process holds it.
+   */
   static acquire(path: string, timeoutMs: number): FileLock | undefined {
     const deadline = performance.now() + timeoutMs;
     for (;;) {

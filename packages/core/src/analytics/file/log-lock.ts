@@ -5,8 +5,8 @@ import { FileLock } from "./lock.ts";
 
 /**
  * Runs a step while no other recorder can checkpoint, empty or rename the log. Each recorder notes its change before it
- * releases the lock. While the lock is held, a change of the database file without a note therefore means that something
- * else overwrote the file.
+ * releases the lock. While the lock is held, a change of the database file without a note therefore means that
+ * something else overwrote the file.
  * @throws AnalyticsError `locked` if another process holds the lock: try again.
  */
 export function whileLogLocked<T>(file: string, step: () => T): T {

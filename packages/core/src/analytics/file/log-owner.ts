@@ -25,9 +25,9 @@ import {
 } from "./write-ahead-log.ts";
 
 /**
- * The database to which a write-ahead log belongs. SQLite matches them by name only: it applies the log to any file that
- * has the database's name, which corrupts a restored backup. Each recorder therefore notes, beside its journal, which
- * file and which log it writes to. Every Toolmeter process compares the notes before it opens the file.
+ * The database to which a write-ahead log belongs. SQLite matches them by name only: it applies the log to any file
+ * that has the database's name, which corrupts a restored backup. Each recorder therefore notes, beside its journal,
+ * which file and which log it writes to. Every Toolmeter process compares the notes before it opens the file.
  */
 interface LogOwner {
   readonly log: string;
@@ -112,7 +112,10 @@ export function forgetLogOwner(file: string, recorderId: string): void {
   removeNotes(file, recorderId);
 }
 
-/** Copies a checkpoint's note to the remaining recorders if only this one has it; otherwise the file looks overwritten to them. */
+/**
+ * Copies a checkpoint's note to the remaining recorders if only this one has it; otherwise the file looks overwritten
+ * to them.
+ */
 function handOver(file: string, recorderId: string): void {
   try {
     const newest = newestNote(file);

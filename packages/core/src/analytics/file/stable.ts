@@ -8,7 +8,10 @@ const INCOMPLETE_MS = 500;
 const POLL_MS = 25;
 const LIMIT_MS = 3_000;
 
-/** Waits until nobody is writing a file, such as a backup being copied there. Returns false if it still changes after 3 s. */
+/**
+ * Waits until nobody is writing a file, such as a backup being copied there. Returns false if it still changes after 3
+ * s.
+ */
 export async function untilStable(path: string): Promise<boolean> {
   const steps = stabilising(path);
   for (;;) {

@@ -33,7 +33,8 @@ interface Snapshot {
 }
 
 /**
- * Checks whether the files of a connection are still the ones it opened. One check costs three `stat` calls and no lock.
+ * Checks whether the files of a connection are still the ones it opened. One check costs three `stat` calls and no
+ * lock.
  *
  * In WAL mode, only checkpoints change the database file. A changed file counts as overwritten if no recorder noted a
  * checkpoint, and the log shows no checkpoint by another program since the newest note. SQLite before 3.51 does not
@@ -129,7 +130,9 @@ export class FileWatch {
     return undefined;
   }
 
-  /** Accepts the current state of the files, after a checkpoint of this connection, and notes it for other processes. */
+  /**
+   * Accepts the current state of the files, after a checkpoint of this connection, and notes it for other processes.
+   */
   accept(): void {
     this.#last = this.#snapshot();
     this.note();

@@ -56,7 +56,10 @@ function hasNoop(): boolean {
   return (supportsNoop = Bun.semver.order(version, "3.51.0") >= 0);
 }
 
-/** Moves the log into the database as far as readers allow. Returns whether it moved all of it. Never waits, never throws. */
+/**
+ * Moves the log into the database as far as readers allow. Returns whether it moved all of it. Never waits, never
+ * throws.
+ */
 export function checkpoint(client: Database, mode: "passive" | "truncate"): boolean {
   try {
     const [busy, pages, backfilled] =
@@ -110,8 +113,8 @@ export function hasMoved(client: Database): boolean {
 }
 
 /**
- * Closes a connection, with a checkpoint first if its file was moved: on close, SQLite checkpoints only a file that still
- * has its name.
+ * Closes a connection, with a checkpoint first if its file was moved: on close, SQLite checkpoints only a file that
+ * still has its name.
  */
 export function closeWithLog(client: Database): void {
   if (hasMoved(client)) checkpoint(client, "passive");

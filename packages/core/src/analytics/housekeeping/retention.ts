@@ -4,7 +4,10 @@ import type { Database } from "bun:sqlite";
 export interface RetentionPolicy {
   /** Removes calls and sessions that began longer ago than this, in days. Minimum: 1. @default no limit */
   readonly maxAgeDays?: number;
-  /** Removes the oldest calls while the file is larger than this, in megabytes of 1,000,000 bytes. Minimum: 1. @default no limit */
+  /**
+   * Removes the oldest calls while the file is larger than this, in megabytes of 1,000,000 bytes. Minimum: 1. @default
+   * no limit
+   */
   readonly maxSizeMb?: number;
 }
 

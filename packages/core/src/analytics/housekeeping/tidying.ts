@@ -44,7 +44,10 @@ export class Tidying {
     this.#options = options;
   }
 
-  /** Call this after each write. Runs one slice now if it is due, and the remaining slices after a second without writes. */
+  /**
+   * Call this after each write. Runs one slice now if it is due, and the remaining slices after a second without
+   * writes.
+   */
   start(): void {
     if (performance.now() >= this.#dueAt) this.#slice();
     this.#schedule(IDLE_MS);

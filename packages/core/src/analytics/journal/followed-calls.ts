@@ -17,7 +17,9 @@ export class FollowedCalls {
     this.#maxLength = maxLength;
   }
 
-  /** Stores the line of a call and replaces an earlier one. Returns `false`, and changes nothing, without room for it. */
+  /**
+   * Stores the line of a call and replaces an earlier one. Returns `false`, and changes nothing, without room for it.
+   */
   follow(id: string, line: string): boolean {
     const earlier = this.#calls.get(id);
     const length = this.#length + line.length - (earlier?.line.length ?? 0);
@@ -48,7 +50,9 @@ export class FollowedCalls {
     return [...this.#calls.values()].map(({ line }) => line);
   }
 
-  /** Passes each line that is not on disk to `write`, until it returns `false`. Returns whether any line was written. */
+  /**
+   * Passes each line that is not on disk to `write`, until it returns `false`. Returns whether any line was written.
+   */
   writeEach(write: (line: string) => boolean): boolean {
     let hasWritten = false;
     for (const id of this.#unwritten) {

@@ -15,9 +15,9 @@ export interface JournalledRecord {
 }
 
 /**
- * Reads the records of all recorders from their journals, before they are in the database. A call appears when it starts
- * (as `abandoned`, its status if nothing follows) and when it ends. The same record, with the same id, may appear more
- * than once.
+ * Reads the records of all recorders from their journals, before they are in the database. A call appears when it
+ * starts (as `abandoned`, its status if nothing follows) and when it ends. The same record, with the same id, may
+ * appear more than once.
  */
 export class JournalFollower {
   readonly #databasePath: string;

@@ -42,7 +42,9 @@ export class Journal {
   readonly #lines: string[] = [];
   /** Number of newest lines that are in no file. */
   #pending = 0;
-  /** The call id of each pending line that ends a call in flight; the call's start is kept until that line is written. */
+  /**
+   * The call id of each pending line that ends a call in flight; the call's start is kept until that line is written.
+   */
   readonly #ends = new Map<string, string>();
   /** Whether a file may contain lines of calls that were settled without an end. */
   #hasUnended = false;

@@ -69,7 +69,10 @@ export class SegmentFiles {
     return this.#segments.length > 0 && !this.#segments.some(({ isGone }) => isGone);
   }
 
-  /** Appends `text`, which contains `count` unreleased lines; returns its length in bytes. Throws, and changes nothing, on failure. */
+  /**
+   * Appends `text`, which contains `count` unreleased lines; returns its length in bytes. Throws, and changes nothing,
+   * on failure.
+   */
   append(text: string, count: number): number {
     const segment = this.#newest();
     const bytes = segment.file.append(text);
@@ -130,8 +133,8 @@ export class SegmentFiles {
   }
 
   /**
-   * Replaces the segments from index `from` on by one with their unreleased lines and the calls in flight. The old files
-   * are removed after the new one is written. Throws, and changes nothing, on failure.
+   * Replaces the segments from index `from` on by one with their unreleased lines and the calls in flight. The old
+   * files are removed after the new one is written. Throws, and changes nothing, on failure.
    */
   #replace(from: number): Segment {
     this.#created += 1;

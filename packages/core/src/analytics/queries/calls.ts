@@ -73,7 +73,9 @@ export function sessionCalls(source: QuerySource, sessionId: string, limit: numb
   return all(source, sql, [...from.values, limit]);
 }
 
-/** A whole call, by column name. Missing client and server fields are taken from its session. JSON columns are strings. */
+/**
+ * A whole call, by column name. Missing client and server fields are taken from its session. JSON columns are strings.
+ */
 export interface CallRecord {
   readonly sequence: number;
   readonly id: string;

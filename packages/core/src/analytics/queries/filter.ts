@@ -27,7 +27,9 @@ export const SERVER_NAME = "coalesce(call.server_name, session.server_name)";
 
 const JOIN = "left join sessions as session on session.id = call.session_id";
 
-/** Returns `from … where …` over the matching calls as `call`, joined with their sessions as `session` if `withSession`. */
+/**
+ * Returns `from … where …` over the matching calls as `call`, joined with their sessions as `session` if `withSession`.
+ */
 export function fromCalls(filter: CallFilter, withSession = false): Statement {
   const conditions = [
     ...timeConditions("call.started_at_ms", filter),

@@ -24,7 +24,7 @@ export function recordingLag(source: AnalyticsReader): RecordingLag {
   };
 }
 
-/** Whether an ended call is stored. An `abandoned` row does not count: recovery may have stored the call while it ran. */
+/** Whether an ended call is stored. After a crash of its writer, a call in flight may be stored as `abandoned`. */
 function isStored(source: AnalyticsReader, id: string): boolean {
   const sql =
     "select exists (select 1 from tool_calls where id = ? and status <> 'abandoned') as stored";

@@ -4,8 +4,8 @@ import type { Statement } from "./source.ts";
  * Name patterns. `*` matches any number of characters, including `/` and line breaks; `?` matches one character (a code
  * point). Every other character, including `[` and `^`, matches itself. Matching is case-sensitive.
  *
- * One of several patterns must match. An empty list matches everything; otherwise a missing name matches nothing. The SQL
- * and the JavaScript below agree; `pattern.test.ts` compares them.
+ * One of several patterns must match. An empty list matches everything; otherwise a missing name matches nothing. The
+ * SQL and the JavaScript below agree; `pattern.test.ts` compares them.
  */
 export type Patterns = readonly string[] | undefined;
 

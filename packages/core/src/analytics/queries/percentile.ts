@@ -66,8 +66,8 @@ interface Candidates {
 }
 
 /**
- * Quickselect over sorted chunks (https://en.wikipedia.org/wiki/Quickselect). It picks pivots from the samples; bisecting
- * an interval of values might never end, because the mean of two adjacent floats is one of them.
+ * Quickselect over sorted chunks (https://en.wikipedia.org/wiki/Quickselect). It picks pivots from the samples;
+ * bisecting an interval of values might never end, because the mean of two adjacent floats is one of them.
  */
 function atRank(chunks: readonly Float64Array[], rank: number): number {
   const all = chunks.map((chunk): Candidates => ({ chunk, low: 0, high: chunk.length }));

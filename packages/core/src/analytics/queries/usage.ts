@@ -100,7 +100,8 @@ function toFigures(tallies: readonly Tally[]): Figures {
 
 /**
  * Computes the figures of the matching calls: in total, per tool, and per bucket of time.
- * @param starts Start times of the buckets in ascending order, beginning with the filter's `since`. Default: no buckets.
+ * @param starts Start times of the buckets in ascending order, beginning with the filter's `since`. Default: no
+ * buckets.
  */
 export function usage(
   source: QuerySource,

@@ -40,13 +40,13 @@ export interface TelemetryConfig {
    */
   readonly maxQueueBytes?: number;
   /**
-   * Whether to write batches in a worker thread; never for `":memory:"`. In a bundle, set this to the path of the bundled
-   * `@toolmeter/core/writer.worker`. @default true
+   * Whether to write batches in a worker thread; never for `":memory:"`. In a bundle, set this to the path of the
+   * bundled `@toolmeter/core/writer.worker`. @default true
    */
   readonly worker?: boolean | string | URL;
   /**
-   * Whether to keep each record in a file beside the database until it is written, so that it survives SIGKILL; never for
-   * `":memory:"`. @default true
+   * Whether to keep each record in a file beside the database until it is written, so that it survives SIGKILL; never
+   * for `":memory:"`. @default true
    */
   readonly journal?: boolean;
   /** Limits on the age and size of stored data. Requires the worker. @default no limits */

@@ -23,12 +23,12 @@ export interface ToolCallHandle {
   /** The id of the call's row. */
   readonly id: string;
   /**
-   * Records the call, with the time since its start as its duration. Returns at once and never throws. Only the first end
-   * counts; later ones do nothing.
+   * Records the call, with the time since its start as its duration. Returns at once and never throws. Only the first
+   * end counts; later ones do nothing.
    * @param details The metadata, or a function that returns it. The function is called 5 ms later, or when the process
    * ends, so that the tool's caller does not wait for it; if the process is killed before, the call stays `abandoned`.
-   * @param more Returns further metadata that takes time to collect; called later, like `details`. The status and error in
-   * `details` are then safe from SIGKILL as soon as this method returns.
+   * @param more Returns further metadata that takes time to collect; called later, like `details`. The status and error
+   * in `details` are then safe from SIGKILL as soon as this method returns.
    */
   end(details?: ToolCallEnd | (() => ToolCallEnd), more?: () => ToolCallEnd): void;
 }
@@ -46,7 +46,9 @@ interface InFlight {
   readonly since: number;
 }
 
-/** The running calls. They are journalled when they start and recorded when they end, or as abandoned if they never end. */
+/**
+ * The running calls. They are journalled when they start and recorded when they end, or as abandoned if they never end.
+ */
 export class CallsInFlight {
   readonly #config: ResolvedConfig;
   readonly #pipeline: Pick<Pipeline, "accept" | "follow" | "settle">;

@@ -71,7 +71,9 @@ export class Reporter {
     this.#isFailing = true;
   }
 
-  /** Logs the result of a shutdown: `lost` records were neither written nor journalled, `left` ones are in the journal. */
+  /**
+   * Logs the result of a shutdown: `lost` records were neither written nor journalled, `left` ones are in the journal.
+   */
   ended(lost: number, left: number): void {
     this.#endOverflow();
     for (const [kind, { count }] of this.#quiet) {

@@ -1,7 +1,9 @@
 import type { DropReason } from "../vocabulary.ts";
 import type { Distribution } from "./meter.ts";
 
-/** Counters since the service started. Records are tool calls, tool definitions, and the starts and ends of sessions. */
+/**
+ * Counters since the service started. Records are tool calls, tool definitions, and the starts and ends of sessions.
+ */
 export interface TelemetryStats {
   /** Accepted records: always `written` + `queued` + `leftInJournal` + those dropped after they were accepted. */
   readonly accepted: number;
@@ -9,8 +11,8 @@ export interface TelemetryStats {
   readonly queued: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
   /**
-   * Records that could not be written before `shutdown()` timed out or the process ended, but are on disk in the journal:
-   * the next process that opens the database imports them.
+   * Records that could not be written before `shutdown()` timed out or the process ended, but are on disk in the
+   * journal: the next process that opens the database imports them.
    */
   readonly leftInJournal: number;
   /** Records imported so far from the journals of dead processes. */

@@ -238,7 +238,9 @@ function obstacleIn(source: object): string | undefined {
   return undefined;
 }
 
-/** The result of `JSON.rawJSON`: source text that is not reformatted (https://tc39.es/proposal-json-parse-with-source/). */
+/**
+ * The result of `JSON.rawJSON`: source text that is not reformatted (https://tc39.es/proposal-json-parse-with-source/).
+ */
 interface RawJson extends Properties {
   readonly rawJSON: string;
 }

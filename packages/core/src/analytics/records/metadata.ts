@@ -110,7 +110,9 @@ export const sessionDetailsSchema = z.object({
   kind: z.enum(SESSION_KINDS).optional(),
   ...partyFields,
   attributes,
-  /** Hashes of the tool definitions that the client received. Only the first 1,000 are read; another start can add more. */
+  /**
+   * Hashes of the tool definitions that the client received. Only the first 1,000 are read; another start can add more.
+   */
   definitionHashes,
 });
 

@@ -16,7 +16,9 @@ type Stored<Row> = { readonly [Column in keyof Row]: StoredValue<Row[Column]> };
 export type ToolCallRow = Stored<Omit<ToolCall, "sequence">>;
 export type SessionRow = Stored<Omit<Session, "endedAt" | "endReason">>;
 
-/** A session's row and the time of its start record. A start that is later than the session's end reopens the session. */
+/**
+ * A session's row and the time of its start record. A start that is later than the session's end reopens the session.
+ */
 export type SessionStart = SessionRow & {
   readonly recordedAt: number;
   /** Tool definitions to link with the session. */

@@ -60,7 +60,10 @@ const CLOSING_RETRY_MS = 100;
  */
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
-  /** Accepted items that are neither written nor given up, oldest first. Exceeds `maxQueueSize` only by the `last` items of `close()`. */
+  /**
+   * Accepted items that are neither written nor given up, oldest first. Exceeds `maxQueueSize` only by the `last` items
+   * of `close()`.
+   */
   readonly #queue: Queue<T>;
   /** Pending flushes. Their target is the total number of items that were written or given up. */
   readonly #waiters = new Waiters<FlushResult>();
@@ -121,7 +124,9 @@ export class Batcher<T> {
     return this.#queue.isFull;
   }
 
-  /** Accepts an item. Returns false, and refuses it, if the queue is full or closed. Never writes on the caller's stack. */
+  /**
+   * Accepts an item. Returns false, and refuses it, if the queue is full or closed. Never writes on the caller's stack.
+   */
   add(item: T): boolean {
     if (this.isClosed || this.isFull) return false;
     this.#queue.push(item);
@@ -146,9 +151,9 @@ export class Batcher<T> {
   }
 
   /**
-   * Refuses further items and writes the waiting ones, with frequent retries, for at most `timeoutMs` milliseconds; then
-   * gives up the rest. `last` items are accepted even if the queue is full. Parallel and later calls share the promise of
-   * the first one.
+   * Refuses further items and writes the waiting ones, with frequent retries, for at most `timeoutMs` milliseconds;
+   * then gives up the rest. `last` items are accepted even if the queue is full. Parallel and later calls share the
+   * promise of the first one.
    */
   close(timeoutMs: number, last: readonly T[] = []): Promise<FlushResult> {
     if (this.#closing) return this.#closing.promise;

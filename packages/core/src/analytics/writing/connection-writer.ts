@@ -20,9 +20,9 @@ interface Committed {
 /**
  * Writes batches through a connection, one transaction per batch, with prepared statements.
  *
- * Writing a batch twice stores it once: calls have unique ids, and session events are idempotent. A record whose content
- * cannot be stored (wrong type, constraint) is rejected and the others are committed; any other error rolls back the
- * whole batch.
+ * Writing a batch twice stores it once: calls have unique ids, and session events are idempotent. A record whose
+ * content cannot be stored (wrong type, constraint) is rejected and the others are committed; any other error rolls
+ * back the whole batch.
  */
 export class ConnectionWriter implements Writer {
   readonly #client: Database;

@@ -151,7 +151,10 @@ export class FileWriter implements Writer {
     }
   }
 
-  /** Commits again if the database file changed meanwhile: another process may have emptied the log with the batch in it. */
+  /**
+   * Commits again if the database file changed meanwhile: another process may have emptied the log with the batch in
+   * it.
+   */
   #commitWhole(opened: Opened, batch: readonly TelemetryRecord[]): readonly Rejection[] {
     for (;;) {
       const { content } = opened.watch;
@@ -182,7 +185,7 @@ export class FileWriter implements Writer {
 
   #tryOpen(): Opened {
     const { client } = openWhileLocked(this.#path, this.#warn);
-    // The writer itself creates the session row of a call; SQLite's check would add a tenth to the time.
+    // The writer itself creates the session row of a call; SQLite's check would take a tenth of the time.
     client.run("pragma foreign_keys = off");
     // A checkpoint must not write to a file that was overwritten since the last check.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");

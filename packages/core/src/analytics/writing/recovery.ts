@@ -58,8 +58,8 @@ const BATCH_SIZE = 500;
 const BATCH_LENGTH = 1_048_576;
 
 /**
- * Imports the journals of dead processes. Each record is stored exactly once, because ids are unique. Journals of living
- * processes stay untouched. Records that cannot be written now stay in their files for the next recovery.
+ * Imports the journals of dead processes. Each record is stored exactly once, because ids are unique. Journals of
+ * living processes stay untouched. Records that cannot be written now stay in their files for the next recovery.
  *
  * Blocks the calling thread for at most `timeoutMs` to wait for locks and for a recovery by another process.
  */
@@ -117,7 +117,7 @@ export function* recoverySteps(options: RecoveryOptions): RecoverySteps {
   const turnLock = recoveryLock(path);
   try {
     for (const recorderId of listRecorders(path)) {
-      // The lock is held by the recorder itself, or by another process that is importing its journal.
+      // Unless a recovery is in progress, only the living recorder itself can hold its lock.
       if (FileLock.isHeld(lockPath(path, recorderId)) && !existsSync(turnLock)) continue;
       const turn = takeTurn(turnLock);
       if (!turn) return;

@@ -1,4 +1,7 @@
-/** The writer thread: writes batches, applies retention and imports journals. Its counterpart is `worker-line-writer.ts`. */
+/**
+ * The writer thread: writes batches, applies retention and imports journals. Its counterpart is
+ * `worker-line-writer.ts`.
+ */
 import { BackgroundRecovery } from "./background-recovery.ts";
 import { toAnalyticsError } from "../errors.ts";
 import { FileWriter } from "./file-writer.ts";
