@@ -99,11 +99,12 @@ export class Exchanges {
         sessionId = sessionOf(endpoint) ?? endpoint;
         this.#keep(sessionId, connect());
       },
-      ended: () => {
+      ended: (end) => {
         if (isRedirected) return;
-        if (isOld && sessionId !== undefined) this.#end(sessionId);
+        const reason = end === "target_failed" ? "server_ended" : undefined;
+        if (isOld && sessionId !== undefined) this.#end(sessionId, reason);
         else if (sessionId === undefined || this.#sessions.get(sessionId) !== conversation)
-          conversation?.closed();
+          conversation?.closed(reason);
       },
     };
   }
@@ -138,8 +139,8 @@ export class Exchanges {
     if (oldest !== undefined) this.#end(oldest);
   }
 
-  #end(sessionId: string): void {
-    this.#sessions.get(sessionId)?.closed();
+  #end(sessionId: string, reason?: string): void {
+    this.#sessions.get(sessionId)?.closed(reason);
     this.#sessions.delete(sessionId);
   }
 }

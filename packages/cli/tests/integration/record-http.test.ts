@@ -189,7 +189,9 @@ describe("a request", () => {
     const response = await post(recorder.url, CALL);
     expect(response.status).toBe(502);
     expect(await response.text()).toContain("does not answer");
-    expect((await recorder.stop()).calls).toMatchObject([{ status: "cancelled" }]);
+    expect((await recorder.stop()).calls).toMatchObject([
+      { status: "abandoned", error_type: "server_ended" },
+    ]);
   });
 
   test("under another name than this machine's is refused: a page in a browser may have made it", async () => {
