@@ -4,26 +4,11 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { instrument, instrumentation } from "../../src/index.ts";
 import { LISTS_DESCRIPTORS, descriptors } from "../support/descriptors.ts";
 import { ledger } from "../support/ledger.ts";
-import { INLINE, serve, serveMany } from "../support/server-per-request.ts";
+import { serve, testServers } from "../support/server-per-request.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { until } from "@toolmeter/testing/until";
 
-const COUNT = 1_000;
-
-describe.skipIf(!LISTS_DESCRIPTORS)("a server per request", () => {
-  test.each(INLINE)(
-    "with its own %s, each %s, shares one file",
-    async (_option, end, optionsOf) => {
-      using directory = temporaryDirectory();
-      const path = directory.file("a.db");
-      const served = await serveMany(COUNT, end, path, () => optionsOf(path));
-      expect(served).toMatchObject({ mostJournals: 1, calls: COUNT });
-      expect(served.furtherDescriptors).toBeLessThan(16);
-      expect(served.kept).toBeLessThan(100);
-    },
-    60_000,
-  );
-});
+describe.skipIf(!LISTS_DESCRIPTORS)("a server per request", () => testServers(1_000));
 
 describe.skipIf(!LISTS_DESCRIPTORS)("a file per server", () => {
   test("holds a bounded number of files open, and every call is in its file", async () => {

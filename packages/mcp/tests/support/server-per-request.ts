@@ -1,7 +1,9 @@
+import { expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { type InstrumentOptions, instrument, instrumentation } from "../../src/index.ts";
+import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 import { descriptors } from "./descriptors.ts";
 import { ledger } from "./ledger.ts";
 
@@ -39,7 +41,7 @@ function journals(path: string): number {
 }
 
 /** Serves `count` requests, and tells how many files and journals were open at most, and what is recorded in the end. */
-export async function serveMany(
+async function serveMany(
   count: number,
   end: ServerEnd,
   path: string,
@@ -69,8 +71,8 @@ export async function serveMany(
   };
 }
 
-/** Options as a host writes them down where it makes a server, and how the server ends: functions are new each time. */
-export const INLINE: readonly [
+/** Options as a host writes them where it creates a server, and how the server ends: functions are new each time. */
+const INLINE: readonly [
   name: string,
   end: ServerEnd,
   optionsOf: (path: string) => InstrumentOptions,
@@ -78,3 +80,19 @@ export const INLINE: readonly [
   ["logger", end, (path) => ({ path, logger: { debug() {}, info() {}, warn() {}, error() {} } })],
   ["redact", end, (path) => ({ path, capturePayloads: true, redact: (payload) => payload })],
 ]);
+
+/** Tests that `count` servers, one per request, share one file and are not kept. */
+export function testServers(count: number): void {
+  test.each(INLINE)(
+    "with its own %s, each %s, shares one file",
+    async (_option, end, optionsOf) => {
+      using directory = temporaryDirectory();
+      const path = directory.file("a.db");
+      const served = await serveMany(count, end, path, () => optionsOf(path));
+      expect(served).toMatchObject({ mostJournals: 1, calls: count });
+      expect(served.furtherDescriptors).toBeLessThan(16);
+      expect(served.kept).toBeLessThan(100);
+    },
+    60_000,
+  );
+}
