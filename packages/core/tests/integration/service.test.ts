@@ -172,6 +172,41 @@ describe("a service on a file", () => {
     expect(store.count()).toBe(recorded);
   }, 20_000);
 
+  test("removes the oldest calls beyond its size, while records keep arriving", async () => {
+    await using store = setUp({ retention: { maxSizeMb: 1 }, batchSize: 10 });
+    const record = (requestId: string) => {
+      store.telemetry.recordToolCall({ ...CALL, requestId, errorMessage: "x".repeat(900) });
+      return store.telemetry.flush();
+    };
+    const [pages, ids] = [
+      "select (page_count - freelist_count) * page_size from pragma_page_count, pragma_freelist_count, pragma_page_size",
+      "select request_id from tool_calls order by sequence",
+    ].map((sql) => () => store.db.$client.query(sql).values().flat());
+    const usedBytes = () => Number(pages?.()[0]);
+    for (let i = 0; i < 3_000; i += 1) void record(`old ${i}`);
+    await store.telemetry.flush();
+    expect(usedBytes()).toBeGreaterThan(2_000_000);
+    let recorded = 0;
+    // Never idle: each write follows the one before.
+    while (usedBytes() > 1_000_000 && recorded < 400) {
+      await record(`new ${recorded}`);
+      recorded += 1;
+      await Bun.sleep(10);
+    }
+    expect(usedBytes()).toBeLessThanOrEqual(1_000_000);
+    const left = ids?.() ?? [];
+    const all = [
+      ...Array(3_000)
+        .keys()
+        .map((i) => `old ${i}`),
+      ...Array(recorded)
+        .keys()
+        .map((i) => `new ${i}`),
+    ];
+    expect(left.length).toBeGreaterThan(recorded);
+    expect(left).toEqual(all.slice(-left.length));
+  }, 20_000);
+
   test("warns when it cannot journal, and records all the same", async () => {
     using directory = temporaryDirectory();
     const db = createAnalyticsDb(directory.file("a.db"));

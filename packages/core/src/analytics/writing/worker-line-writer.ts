@@ -4,6 +4,7 @@ import { type CommitCost, FileWriter } from "./file-writer.ts";
 import { InlineLineWriter, type LineWriter } from "./line-writer.ts";
 import type { Rejection } from "./batcher.ts";
 import type { RetentionPolicy } from "../housekeeping/retention.ts";
+import { hasSpareDescriptors } from "./spare-descriptors.ts";
 
 /** Messages to the worker. `lines` is one string, because a string crosses threads fastest. */
 export type ToWorker =
@@ -50,6 +51,14 @@ export interface WorkerLineWriterOptions {
 /** The program beside this file; a bundle does not contain it. */
 export const WORKER_PROGRAM = new URL("./writer.worker.ts", import.meta.url);
 
+/** Descriptors that a worker needs to start. With fewer than 4, Bun ends the whole process. */
+const WORKER_DESCRIPTORS = 8;
+
+const NO_DESCRIPTORS: Failure = {
+  code: "cannot_open",
+  message: `Expected ${WORKER_DESCRIPTORS} free file descriptors to start writing, but this process has too many files and sockets open. Close some, or raise the limit (\`ulimit -n\`).`,
+};
+
 type Answer = readonly Rejection[];
 
 /** A batch that the worker has not acknowledged. */
@@ -60,8 +69,8 @@ interface Pending extends PromiseWithResolvers<Answer> {
 /**
  * Writes batches in a worker, so that only its thread waits for locks, commits and checkpoints.
  *
- * The worker starts at the first batch and never keeps the process alive. If it dies, the batch fails and the next one
- * starts a new worker. If it cannot run at all (a bundle without its program), batches are written in the calling
+ * The worker starts at the first batch and never keeps the process alive. If it dies, or the process has too few free
+ * descriptors to start it, the batch fails and the next one starts a new worker. If it cannot run at all (a bundle without its program), batches are written in the calling
  * thread, after one warning.
  */
 export class WorkerLineWriter implements LineWriter {
@@ -73,7 +82,7 @@ export class WorkerLineWriter implements LineWriter {
   #closed: PromiseWithResolvers<void> | undefined;
   #inline: LineWriter | undefined;
   #cost: CommitCost | undefined;
-  /** Whether `recover()` was called, so that a replacement writer continues the recovery. */
+  /** Whether `recover()` was called, so that a new worker or writer continues the recovery. */
   #isRecovering = false;
 
   constructor(options: WorkerLineWriterOptions) {
@@ -86,6 +95,7 @@ export class WorkerLineWriter implements LineWriter {
 
   write(lines: readonly string[]): Promise<Answer> {
     if (this.#inline) return this.#inline.write(lines);
+    if (!this.#canStart) return Promise.reject(this.#toError(NO_DESCRIPTORS));
     const pending = { lines, ...Promise.withResolvers<Answer>() };
     this.#pending = pending;
     try {
@@ -100,8 +110,11 @@ export class WorkerLineWriter implements LineWriter {
   recover(): void {
     this.#isRecovering = true;
     if (this.#inline) return this.#inline.recover();
+    if (this.#worker) return post(this.#worker, { kind: "recover" });
+    // The next batch starts the worker, and with it the recovery.
+    if (!this.#canStart) return;
     try {
-      post((this.#worker ??= this.#start()), { kind: "recover" });
+      this.#worker = this.#start();
     } catch (error) {
       this.#fallBack(errorMessage(error));
     }
@@ -122,6 +135,11 @@ export class WorkerLineWriter implements LineWriter {
     this.#pending = undefined;
   }
 
+  /** Whether a worker runs or can be started now. */
+  get #canStart(): boolean {
+    return this.#worker !== undefined || hasSpareDescriptors(WORKER_DESCRIPTORS);
+  }
+
   #start(): Worker {
     const { program, path, recorderId, retention } = this.#options;
     const worker = new Worker(program, { ref: false });
@@ -135,6 +153,7 @@ export class WorkerLineWriter implements LineWriter {
     });
     worker.addEventListener("close", () => this.#onDeath(worker, "it ended"));
     post(worker, { kind: "open", path, recorderId, retention });
+    if (this.#isRecovering) post(worker, { kind: "recover" });
     return worker;
   }
 

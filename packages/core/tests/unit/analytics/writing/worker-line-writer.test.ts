@@ -7,6 +7,9 @@ import {
   WORKER_PROGRAM,
   WorkerLineWriter,
 } from "../../../../src/analytics/writing/worker-line-writer.ts";
+import { withDescriptors } from "../../../support/few-descriptors.ts";
+import { run } from "../../../support/run.ts";
+import { specifier } from "../../../support/run-script.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
 function setUp(program: string | URL = WORKER_PROGRAM) {
@@ -14,18 +17,20 @@ function setUp(program: string | URL = WORKER_PROGRAM) {
   const file = directory.file("a.db");
   createAnalyticsDb(file).close();
   const warnings: string[] = [];
+  const recovered: number[] = [];
   const writer = new WorkerLineWriter({
     program,
     path: file,
     recorderId: "recorder",
     retention: {},
     warn: (message) => warnings.push(message),
-    recovered: () => undefined,
+    recovered: (records) => recovered.push(records),
   });
   return {
     directory,
     file,
     warnings,
+    recovered,
     writer,
     async [Symbol.asyncDispose]() {
       await writer.close(1_000);
@@ -43,13 +48,14 @@ function toolsIn(file: string): readonly unknown[] {
   return client.query("select tool_name from tool_calls order by sequence").values().flat();
 }
 
-/** A program that dies at the first batch, or after some. */
+/** A program that dies at the first batch, or after some, and answers a recovery with one record. */
 function dyingProgram(directory: string, batches: number): string {
   const path = `${directory}/dying.ts`;
   void Bun.write(
     path,
     `let left = ${batches};
      self.onmessage = ({ data }) => {
+       if (data.kind === "recover") self.postMessage({ kind: "recovered", records: 1 });
        if (data.kind !== "write") return;
        if (left-- === 0) throw new Error("out of batches");
        self.postMessage({ kind: "written", rejections: [], cost: { commitMs: 1, lockWaitMs: 0, walBytes: 0 } });
@@ -151,6 +157,39 @@ describe("WorkerLineWriter", () => {
     await store.writer.write(["c\n"]);
     expect(store.warnings).toEqual([]);
   });
+
+  test("continues the recovery in another thread when one dies", async () => {
+    using directory = temporaryDirectory();
+    await using store = setUp(dyingProgram(directory.path, 1));
+    store.writer.recover();
+    await store.writer.write(["a\n"]);
+    expect(store.recovered).toEqual([1]);
+    await store.writer.write(["b\n"]).catch(String);
+    await store.writer.write(["b\n"]);
+    expect(store.recovered).toEqual([1, 1]);
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "starts no thread while no descriptors are left, and recovers with the next batch after that",
+    async () => {
+      using directory = temporaryDirectory();
+      const program = dyingProgram(directory.path, 1);
+      const script = `
+        import { WorkerLineWriter } from ${specifier("writing/worker-line-writer")};
+        import { takeDescriptors } from ${JSON.stringify(import.meta.resolve("../../../support/few-descriptors.ts"))};
+        const recovered = [];
+        const writer = new WorkerLineWriter({
+          program: ${JSON.stringify(program)}, path: "a.db", recorderId: "recorder", retention: {},
+          warn: console.error, recovered: (records) => recovered.push(records) });
+        const free = takeDescriptors(0);
+        writer.recover();
+        console.log(await writer.write(["a\\n"]).catch(({ code }) => code));
+        free();
+        console.log((await writer.write(["a\\n"])).length, recovered.join());`;
+      const outcome = await run(withDescriptors(64, [process.execPath, "-e", script]));
+      expect(outcome).toEqual({ exitCode: 0, stdout: "cannot_open\n0 1\n", stderr: "" });
+    },
+  );
 
   test("gives up on threads when one dies before it ever worked", async () => {
     using directory = temporaryDirectory();
