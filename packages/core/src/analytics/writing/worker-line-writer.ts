@@ -51,7 +51,7 @@ export interface WorkerLineWriterOptions {
 /** The program beside this file; a bundle does not contain it. */
 export const WORKER_PROGRAM = new URL("./writer.worker.ts", import.meta.url);
 
-/** Descriptors that a worker needs to start. With fewer than 4, Bun ends the whole process. */
+/** Free descriptors required to start a worker. With fewer than 4, Bun 1.4.5 ends the whole process. */
 const WORKER_DESCRIPTORS = 8;
 
 const NO_DESCRIPTORS: Failure = {
@@ -70,8 +70,8 @@ interface Pending extends PromiseWithResolvers<Answer> {
  * Writes batches in a worker, so that only its thread waits for locks, commits and checkpoints.
  *
  * The worker starts at the first batch and never keeps the process alive. If it dies, or the process has too few free
- * descriptors to start it, the batch fails and the next one starts a new worker. If it cannot run at all (a bundle without its program), batches are written in the calling
- * thread, after one warning.
+ * descriptors to start it, the batch fails and the next one starts a new worker. If it cannot run at all (a bundle
+ * without its program), batches are written in the calling thread, after one warning.
  */
 export class WorkerLineWriter implements LineWriter {
   readonly #options: WorkerLineWriterOptions;
