@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import {
+  type BigIntStats,
   existsSync,
   linkSync,
   readFileSync,
@@ -48,15 +49,28 @@ const SUFFIX = ".owner";
 /** The log and its index. Processes that share a database must share both. */
 const LOG_SUFFIXES = ["-wal", "-shm"] as const;
 
+/** A database and its log, as they were at one moment. */
+export interface FilesSeen {
+  readonly database: BigIntStats | undefined;
+  readonly log: BigIntStats | undefined;
+  readonly state: LogState | undefined;
+}
+
 /**
  * Notes the owner of the log beside a file, for as long as the recorder's journal exists. Never throws.
  * @param client A connection to the file. Nothing is noted if another file has taken the name.
+ * @param seen The files as they were when they were checked: a later change must not become part of the note.
  */
-export function noteLogOwner(client: Database, file: string, recorderId: string): void {
-  const owner = findLogOwner(file);
+export function noteLogOwner(
+  client: Database,
+  file: string,
+  recorderId: string,
+  seen: FilesSeen = { ...statFiles(file), state: logState(client) },
+): void {
+  const owner = toLogOwner(seen);
   if (!owner || hasMoved(client)) return;
   try {
-    const note = JSON.stringify({ ...owner, state: logState(client) });
+    const note = JSON.stringify({ ...owner, state: seen.state });
     writeFileSync(notePath(file, recorderId), note, { mode: 0o600 });
     for (const suffix of LOG_SUFFIXES) link(file, recorderId, suffix);
   } catch {
@@ -145,7 +159,7 @@ function removeNotes(file: string, recorderId: string): void {
 
 /** Returns the newest note about the current log of a file. */
 export function newestNote(file: string): Note | undefined {
-  const found = findLogOwner(file);
+  const found = toLogOwner(statFiles(file));
   if (!found) return undefined;
   return readNotes(file)
     .filter(({ log, database }) => log === found.log && database === found.database)
@@ -199,7 +213,7 @@ type Verdict = "emptied" | "foreign" | "overwritten" | "own";
 function judgeLog(file: string): Verdict {
   const log = statFile(`${file}-wal`);
   if (!log) return "own";
-  const found = findLogOwner(file);
+  const found = toLogOwner(statFiles(file));
   if (!found) return "foreign";
   const notes = readNotes(file).filter((note) => note.log === identityOf(log));
   if (notes.length > 0 && !notes.some(({ database }) => database === found.database))
@@ -231,10 +245,12 @@ function isAlive(file: string, recorderId: string): boolean {
   }
 }
 
-function findLogOwner(file: string): LogOwner | undefined {
+function statFiles(file: string): Omit<FilesSeen, "state"> {
   const target = canonicalPath(file);
-  const database = statFile(target);
-  const log = statFile(`${target}-wal`);
+  return { database: statFile(target), log: statFile(`${target}-wal`) };
+}
+
+function toLogOwner({ database, log }: Omit<FilesSeen, "state">): LogOwner | undefined {
   if (!database || !log) return undefined;
   return {
     log: identityOf(log),

@@ -2,7 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { BigIntStats } from "node:fs";
 import { contentOf, identityOf, statFile } from "./identity.ts";
 import { whileLogLocked } from "./log-lock.ts";
-import { newestNote, noteLogOwner, restoreLog } from "./log-owner.ts";
+import { type FilesSeen, newestNote, noteLogOwner, restoreLog } from "./log-owner.ts";
 import {
   type LogState,
   type NewestCall,
@@ -25,11 +25,8 @@ export type FileChange =
   | "log_removed";
 
 /** The state of the files at one check. */
-interface Snapshot {
-  readonly database: BigIntStats | undefined;
-  readonly log: BigIntStats | undefined;
+interface Snapshot extends FilesSeen {
   readonly index: BigIntStats | undefined;
-  readonly state: LogState | undefined;
 }
 
 /**
@@ -64,9 +61,9 @@ export class FileWatch {
     if (!isOpened) this.#last = { ...this.#last, database: undefined };
   }
 
-  /** Notes for other processes that the files belong together. */
+  /** Notes for other processes that the files, as of the last check, belong together. */
   note(): void {
-    noteLogOwner(this.#client, this.file, this.#recorderId);
+    noteLogOwner(this.#client, this.file, this.#recorderId, this.#last);
   }
 
   /** Identity of the database file, as of the last check. */
@@ -131,10 +128,10 @@ export class FileWatch {
   }
 
   /**
-   * Accepts the current state of the files, after a checkpoint of this connection, and notes it for other processes.
+   * Accepts a state of the files, after a checkpoint of this connection, and notes it for other processes.
    */
-  accept(): void {
-    this.#last = this.#snapshot();
+  accept(seen = this.#snapshot()): void {
+    this.#last = seen;
     this.note();
   }
 
@@ -149,10 +146,12 @@ export class FileWatch {
     const newest = findNewestCall(this.#client).newestCall;
     // A reader may block the newest pages, but calls that were in the file before must still be there.
     const held = checkpoint(this.#client, mode) ? newest : this.#held;
+    // Before the content is verified: a change after that must not be accepted with it.
+    const seen = this.#snapshot();
     this.#isOverwritten = held !== undefined && !holdsAlone(this.file, held);
     if (this.#isOverwritten) return "overwritten";
     this.#held = held;
-    this.accept();
+    this.accept(seen);
     return undefined;
   }
 
