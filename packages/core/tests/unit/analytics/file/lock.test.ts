@@ -19,8 +19,11 @@ async function holder(path: string) {
     { stdout: "pipe", stderr: "inherit" },
   );
   const { value } = await child.stdout.getReader().read();
-  expect(new TextDecoder().decode(value)).toBe("held\n");
-  return child;
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await child.exited;
+  };
+  return { said: new TextDecoder().decode(value), kill, [Symbol.asyncDispose]: kill };
 }
 
 describe("a lock", () => {
@@ -41,11 +44,11 @@ describe("a lock", () => {
   test("of another process is held while that process lives, and free when it was killed", async () => {
     using directory = temporaryDirectory();
     const path = directory.file("a.lock");
-    const child = await holder(path);
+    await using child = await holder(path);
+    expect(child.said).toBe("held\n");
     expect(FileLock.isHeld(path)).toBe(true);
     expect(FileLock.tryAcquire(path)).toBeUndefined();
-    child.kill("SIGKILL");
-    await child.exited;
+    await child.kill();
     await until(() => !FileLock.isHeld(path));
     const lock = FileLock.acquire(path, 1_000);
     expect(lock).toBeDefined();

@@ -62,6 +62,13 @@ describe("the files of a journal", () => {
     expect(journal.contents()).toEqual([]);
   });
 
+  test("more than ten files have names of their own", () => {
+    using journal = setUp();
+    journal.files.replaceAll();
+    for (let i = 0; i < 12; i++) journal.append(LONG);
+    expect(journal.contents()).toHaveLength(12);
+  });
+
   test("a new file has the calls in flight, too", () => {
     using journal = setUp();
     journal.files.replaceAll();

@@ -122,6 +122,12 @@ describe("all calls", () => {
     expect(calls.abandon()).toEqual([]);
   });
 
+  test("that were named later and still run are returned as abandoned, too", () => {
+    const { calls } = setUp();
+    calls.start(() => ({ toolName: "late" }));
+    expect(calls.abandon().map(({ line }) => shown(line))).toEqual(["late abandoned"]);
+  });
+
   test("are followed up to 10,000; one beyond is accepted at its end", () => {
     const { calls, log } = setUp();
     for (let i = 0; i < 10_000; i++) calls.start({ toolName: "echo" });

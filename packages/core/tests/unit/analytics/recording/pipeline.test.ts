@@ -113,6 +113,21 @@ describe("into a file", () => {
   });
 });
 
+test("a call in flight whose end finds the queue full leaves the journal", async () => {
+  using directory = temporaryDirectory();
+  const path = directory.file("a.db");
+  using holder = createAnalyticsDb(path);
+  holder.$client.run("begin immediate");
+  const { pipeline } = setUp(path, { maxQueueSize: 1 });
+  pipeline.follow("refused", line("refused", "refused"));
+  pipeline.accept(line("a"));
+  pipeline.accept(line("refused", "refused"), "refused");
+  expect(pipeline.stats.dropped.queue_full).toBe(1);
+  await pipeline.close(50, []);
+  holder.$client.run("rollback");
+  expect(tools(path)).toMatchObject({ tools: ["a"], recovered: 1 });
+});
+
 describe("into a writer of the host's", () => {
   test("batches have at most `batchSize` records, and nothing that the host did not record", async () => {
     const { pipeline, batches } = toWriter({ batchSize: 3 });
