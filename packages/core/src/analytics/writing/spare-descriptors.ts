@@ -6,10 +6,9 @@ export function hasSpareDescriptors(count: number): boolean {
   const opened: number[] = [];
   try {
     while (opened.length < count) opened.push(openSync(devNull, "r"));
-    return true;
   } catch {
-    return false;
-  } finally {
-    for (const descriptor of opened) closeSync(descriptor);
+    // The limit is reached.
   }
+  for (const descriptor of opened) closeSync(descriptor);
+  return opened.length === count;
 }
