@@ -89,6 +89,11 @@ export class FileWatch {
     return state ? state.pages - state.backfilled : 0;
   }
 
+  /** Whether there was no log at the last check, although a connection in WAL mode has one open. */
+  get lacksLog(): boolean {
+    return this.#last.log === undefined;
+  }
+
   /** Whether the log beside the file is the one that this connection uses. */
   get hasLog(): boolean {
     return isSame(this.#last.log, statFile(`${this.file}-wal`));
@@ -117,8 +122,7 @@ export class FileWatch {
     const now = this.#snapshot();
     if (!before.database || !isSame(before.database, now.database)) return "moved";
     const isUntouched = contentOf(before.database) === (now.database && contentOf(now.database));
-    const hasNames =
-      !before.log || (isSame(before.log, now.log) && isSame(before.index, now.index));
+    const hasNames = !before.log || hasSameLog(before, now);
     const hasLog = hasNames || restore();
     if (this.#isOverwritten || (!isUntouched && !this.#isExplained(now))) return "overwritten";
     if (!hasLog) return "log_removed";
@@ -131,7 +135,9 @@ export class FileWatch {
    * Accepts a state of the files, after a checkpoint of this connection, and notes it for other processes.
    */
   accept(seen = this.#snapshot()): void {
-    this.#last = seen;
+    // A connection keeps its log: if another one has its name, or none, the next check must find that.
+    const { log, index } = hasSameLog(this.#last, seen) ? seen : this.#last;
+    this.#last = { ...seen, log, index };
     this.note();
   }
 
@@ -174,6 +180,10 @@ export class FileWatch {
 /** Returns the path of the file that SQLite opened, with symbolic links resolved. */
 function fileOf(client: Database): string {
   return String(client.query("pragma database_list").values()[0]?.[2]);
+}
+
+function hasSameLog(one: Snapshot, other: Snapshot): boolean {
+  return isSame(one.log, other.log) && isSame(one.index, other.index);
 }
 
 function isSame(one: BigIntStats | undefined, other: BigIntStats | undefined): boolean {

@@ -33,6 +33,8 @@ interface Opened {
   readonly client: Database;
   readonly writer: ConnectionWriter;
   readonly watch: FileWatch;
+  /** Whether the connection has a write-ahead log open. */
+  readonly hasLog: boolean;
 }
 
 /** The cost of one commit; sizes in bytes, times in milliseconds. */
@@ -169,12 +171,13 @@ export class FileWriter implements Writer {
     return whileLogLocked(this.#path, () => this.#openUnchanged());
   }
 
-  /** Reopens a file that changes while it is opened, because it may have been overwritten. */
+  /** Reopens a file that changes while it is opened, because it may have been overwritten, or its log removed. */
   #openUnchanged(): Opened {
     for (let triesLeft = OPEN_TRIES; ; triesLeft -= 1) {
       const before = statFile(this.#path);
       const opened = this.#tryOpen();
-      if (triesLeft === 1 || opened.watch.content === (before && contentOf(before))) {
+      const isUnchanged = opened.watch.content === (before && contentOf(before));
+      if (triesLeft === 1 || (isUnchanged && !(opened.hasLog && opened.watch.lacksLog))) {
         opened.watch.note();
         this.#identity = opened.watch.identity;
         return opened;
@@ -184,13 +187,14 @@ export class FileWriter implements Writer {
   }
 
   #tryOpen(): Opened {
-    const { client } = openWhileLocked(this.#path, this.#warn);
+    const { client, journalMode } = openWhileLocked(this.#path, this.#warn);
     // The writer itself creates the session row of a call; SQLite's check would take a tenth of the time.
     client.run("pragma foreign_keys = off");
     // A checkpoint must not write to a file that was overwritten since the last check.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");
     const watch = new FileWatch(client, this.#path, this.#recorderId);
-    return { client, writer: new ConnectionWriter(client, this.#path, this.#recorderId), watch };
+    const writer = new ConnectionWriter(client, this.#path, this.#recorderId);
+    return { client, writer, watch, hasLog: journalMode === "wal" };
   }
 
   #findChange({ watch }: Opened): FileChange | undefined {

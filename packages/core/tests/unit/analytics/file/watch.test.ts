@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
-import { copyFileSync, mkdirSync, renameSync, truncateSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { openConnection } from "../../../../src/analytics/file/connection.ts";
 import { journalDirectory, lockName } from "../../../../src/analytics/file/journal-directory.ts";
@@ -100,5 +100,25 @@ describe("a file that recorders watch", () => {
       "overwritten",
       "overwritten",
     ]);
+  });
+
+  test("gets its log back if that was removed during a checkpoint", () => {
+    using store = setUp();
+    const { file, first } = store;
+    first.write();
+    first.watch.findChange();
+    const query = first.client.query.bind(first.client);
+    const removeLog = () => {
+      for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    };
+    Reflect.set(first.client, "query", (sql: string) => {
+      const values = query(sql).values();
+      if (sql.includes("passive")) removeLog();
+      return { values: () => values };
+    });
+    first.watch.checkpoint("passive");
+    expect(existsSync(`${file}-wal`)).toBe(false);
+    expect(first.watch.findChange()).toBeUndefined();
+    expect(existsSync(`${file}-wal`)).toBe(true);
   });
 });

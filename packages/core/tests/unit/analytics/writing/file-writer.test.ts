@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, mock, spyOn, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -420,5 +420,23 @@ describe("a lock is no fault:", () => {
     expect(toolsIn(store.file)).toEqual(["after"]);
     expect(toolsIn(aside)).toContain("before");
     expect(store.warnings).toEqual([expect.stringContaining("the old file is complete")]);
+  });
+
+  test("a log that is removed while the file is opened is not written to", async () => {
+    using store = await setUp();
+    store.writer.close();
+    const run = Reflect.get(Database.prototype, "run");
+    spyOn(Database.prototype, "run").mockImplementation(function (this: Database, sql, ...values) {
+      // The writer has opened the file and its log by then.
+      if (sql.includes("foreign_keys = off")) {
+        mock.restore();
+        for (const suffix of ["-wal", "-shm"]) rmSync(store.file + suffix, { force: true });
+      }
+      return Reflect.apply(run, this, [sql, ...values]);
+    });
+    const next = new FileWriter(store.file, "next", () => undefined);
+    await writeUntilStored(next, "next");
+    expect(toolsIn(store.file)).toEqual(["before", "next"]);
+    next.close();
   });
 });
