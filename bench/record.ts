@@ -16,7 +16,7 @@ export async function record(): Promise<void> {
       telemetry.recordToolCall(metadata);
       const elapsed = (Bun.nanoseconds() - startedAt) / 1_000;
       if (i >= WARM_UP) microseconds[i - WARM_UP] = elapsed;
-      // Not faster than the disk, because a call that a full queue refuses is cheaper.
+      // Never outrun the disk, because a call that a full queue refuses is cheaper.
       if (i % BATCH_SIZE === BATCH_SIZE - 1) {
         do await turn();
         while (telemetry.stats.queued > 5_000);

@@ -84,7 +84,7 @@ for (const [name, { command, tool, arguments: given, era }] of Object.entries(se
       ? (["direct", "recorded"] as const)
       : (["recorded", "direct"] as const)) {
       const begun = performance.now();
-      // A refused call is a round trip too.
+      // A refused call is also a round trip.
       await clients[way].callTool({ name: tool, arguments: given }).catch(() => undefined);
       if (round >= WARM_UP) times[way].push(performance.now() - begun);
     }

@@ -1,6 +1,7 @@
 /**
- * The cost of retention: how much longer writing takes with `auto_vacuum`, how long each slice of removing and giving
- * back holds the writer, against one `VACUUM`, and what a busy host notices while expired calls are removed.
+ * Measures the cost of retention: how much longer writing takes with `auto_vacuum`, how long each slice that removes
+ * calls or returns space blocks the writer, compared with one `VACUUM`, and what a busy host notices while expired
+ * calls are removed.
  *
  *   bun bench/retention.ts [calls]
  */
@@ -16,7 +17,7 @@ const CALLS = Number(process.argv[2] ?? 200_000);
 const ROUNDS = 5;
 const BATCH_SIZE = 50;
 
-/** The busy host: calls per second, for how long, and how many expired calls its file holds. */
+/** The busy host: calls per second, for how long, and how many expired calls its file contains. */
 const CALLS_PER_SECOND = 120;
 const LOAD_SECONDS = 8;
 const EXPIRED = 20_000;
@@ -74,7 +75,7 @@ function copySeconds(autoVacuumMode: string): number {
   return seconds;
 }
 
-/** Runs the statements of `retention.ts` until half of the calls are removed and their space is given back. */
+/** Runs the statements of `retention.ts` until half of the calls are removed and their space is returned. */
 function slices(): void {
   const file = join(directory, "slices.db");
   copyFileSync(filled, file);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createAnalyticsDb } from "@toolmeter/core";
 import { distribution, median } from "./statistics.ts";
 
-/** The server of another checkout may be named, to compare two versions in one run. */
+/** Can name the server of another checkout, to compare two versions in one run. */
 const AUTO =
   process.env["TOOLMETER_BENCH_AUTO"] ??
   join(import.meta.dir, "../packages/mcp/src/attaching/auto.ts");
@@ -66,7 +66,7 @@ async function initialize(path: string, isRecorded: boolean): Promise<number> {
     await reader.read();
     return performance.now() - startedAt;
   };
-  // Not a protocol message: it opens nothing, and shows that everything is loaded.
+  // Not a protocol message, so it opens no file; its answer shows that everything is loaded.
   await ask({ id: 0 });
   const took = await ask(INITIALIZE);
   child.kill("SIGKILL");

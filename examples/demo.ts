@@ -2,8 +2,8 @@
  * Makes tool calls to real MCP servers, records them and prints the report: `npm run demo`. Records into `demo.db` in
  * the user's data directory, or into `TOOLMETER_DB`.
  *
- * Start with `demo/servers.ts`: the first server records itself without a change, and the second one is recorded by its
- * client.
+ * Start with `demo/servers.ts`: the first server records itself without a change to its code, and the second one is
+ * recorded by its client.
  */
 import { mkdtempDisposableSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -48,7 +48,7 @@ async function main(signal: AbortSignal): Promise<void> {
   );
   if ((await report.exited) !== 0) throw new Error("Expected a report, but toolmeter failed.");
   progress.phase(`
-${calls} calls were added to this file. To ask it more:
+${calls} calls were added to this file. To query it further:
   export TOOLMETER_DB=${Bun.$.escape(path)}
   npm run -s toolmeter -- errors`);
 }

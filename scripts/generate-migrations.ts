@@ -1,6 +1,6 @@
 /**
- * Writes `migrations.gen.ts` from drizzle-kit's journal. It imports each migration as text, so that migrations are
- * available from source, packed, bundled and compiled. `--check` only compares.
+ * Writes `migrations.gen.ts` from drizzle-kit's journal. That file imports each migration as text, so that migrations
+ * are available from source, packed, bundled and compiled. `--check` only compares.
  */
 import journal from "../packages/core/drizzle/meta/_journal.json" with { type: "json" };
 

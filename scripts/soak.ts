@@ -8,7 +8,7 @@
 const RUNS = {
   /** SIGKILL at random moments under load. */
   kill: { rounds: 200, tests: ["packages/core/tests/integration/kill.test.ts"] },
-  /** Each way for a process to end. */
+  /** Each way in which a process can end. */
   exit: { rounds: 20, tests: ["packages/core/tests/integration/exit.test.ts"] },
   /** Each way to move, restore or overwrite the file under recorders: 29 trials per round. */
   replaced: { rounds: 4, tests: ["packages/core/tests/integration/replaced-file.test.ts"] },
@@ -20,7 +20,7 @@ const RUNS = {
   "busy-start": { rounds: 20, tests: ["packages/core/tests/integration/busy-start.test.ts"] },
   /** Eight processes that open one new file at once. */
   "open-together": { rounds: 50, tests: ["packages/core/tests/integration/open-together.test.ts"] },
-  /** Calls of each of eight processes that record into one file. */
+  /** Calls from each of eight processes that record into one file. */
   together: {
     rounds: 10_000,
     tests: ["packages/core/tests/integration/record-together.test.ts"],

@@ -1,5 +1,5 @@
 /**
- * Compares Toolmeter with other products that watch MCP servers, each set up as its README says, with local sinks:
+ * Compares Toolmeter with other products that watch MCP servers, each set up as its README describes, with local sinks:
  * `cd bench/peers && bun install && bun index.ts`.
  *
  * 1. The round trip of a tool that does nothing, each product in its own process, in turns: in memory, and over a pipe,
@@ -217,7 +217,7 @@ async function ended(child: ReturnType<typeof start>, withinMs: number): Promise
 
 async function survivors(): Promise<void> {
   console.log(
-    "\n2. Of five calls, those that reach the sink when the server ends after the last answer\n",
+    "\n2. How many of five calls reach the sink when the server ends after the last answer\n",
   );
   console.log("| product | end of stdin | SIGTERM | SIGKILL |");
   console.log("| --- | --- | --- | --- |");
@@ -240,7 +240,7 @@ async function survivors(): Promise<void> {
 
 async function fates(): Promise<void> {
   console.log(
-    "\n3. A server whose sink is in trouble: slowest of five calls, and its fate in the next 10 s\n",
+    "\n3. A server whose sink fails: slowest of five calls, and what becomes of the server in the next 10 s\n",
   );
   console.log("| product | down | hangs | answers with errors |");
   console.log("| --- | --- | --- | --- |");

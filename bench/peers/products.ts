@@ -1,4 +1,4 @@
-/** The setup of each product, as its README says, with a local sink. */
+/** The setup of each product, as its README describes, with a local sink. */
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 
 type Answer = { content: { type: "text"; text: string }[] };

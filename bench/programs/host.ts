@@ -1,6 +1,6 @@
 /**
- * Simulates the event loop of a tool server: some calls every few milliseconds, recorded or not, for some seconds. Prints
- * the percentiles of the delay of its one-millisecond timer.
+ * Simulates the event loop of a tool server: a few calls every few milliseconds, recorded or not, for some seconds.
+ * Prints the percentiles of the delay of its one-millisecond timer.
  *
  *   bun bench/programs/host.ts <file, or "none"> <seconds> <calls per second> <bytes of a result>
  */

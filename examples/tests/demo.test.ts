@@ -176,7 +176,7 @@ describe("bun run demo", () => {
       'Starting the server "filesystem"',
       "Making 23 calls",
       "",
-      `${PLANNED_CALLS} calls were added to this file. To ask it more:`,
+      `${PLANNED_CALLS} calls were added to this file. To query it further:`,
       `  export TOOLMETER_DB=${Bun.$.escape(home.at("analytics.db"))}`,
       "  npm run -s toolmeter -- errors",
       "",

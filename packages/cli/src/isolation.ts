@@ -9,7 +9,7 @@ const C_LIBRARIES = [
 ];
 
 /**
- * Replaces this process by an isolated one if Bun was started without the isolation options, for example as `bun
+ * Replaces this process with an isolated one if Bun was started without the isolation options, for example as `bun
  * packages/cli/src/toolmeter.ts`. The new process gets the environment with which Bun was started: without variables
  * from `.env*`, and byte for byte.
  *
@@ -24,8 +24,8 @@ export async function isolate(words: readonly string[]): Promise<void> {
 }
 
 /**
- * Replaces this process by a program, with the process's native environment. `process.execve` is not used, because it
- * accepts only strings and only `process.env`. Returns only if the system does not have the call.
+ * Replaces this process with a program that gets the process's native environment. `process.execve` is not used,
+ * because it accepts only strings and only `process.env`. Returns only if the system does not have the call.
  */
 async function replaceProcess(command: readonly string[]): Promise<void> {
   if (process.platform === "win32") return;

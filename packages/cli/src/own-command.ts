@@ -1,7 +1,7 @@
 import { devNull } from "node:os";
 import { join } from "node:path";
 
-/** The paths of files inside a binary made by `bun build --compile`. */
+/** The paths of files inside a binary built by `bun build --compile`. */
 const COMPILED = /^(?:\/\$bunfs\/|B:[\\/]~BUN)/i;
 
 /**
@@ -15,7 +15,7 @@ export const ISOLATION: readonly string[] = [
   "--no-install",
 ];
 
-/** Whether this program is a binary made by `bun build --compile`. */
+/** Whether this program is a binary built by `bun build --compile`. */
 export function isBinary(directory: string = import.meta.dir): boolean {
   return COMPILED.test(directory);
 }

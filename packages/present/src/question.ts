@@ -20,7 +20,7 @@ export interface QuestionTexts {
 
 /** A parsed question: defaults applied, times absolute, statuses validated. */
 export interface Question {
-  /** Without `until`, calls with a start time in the future (from a clock that ran ahead) are included. */
+  /** Without `until`, calls with a start time in the future (from a clock that was ahead) are included. */
   readonly filter: CallFilter;
   /** Milliseconds since 1970 UTC. */
   readonly now: number;

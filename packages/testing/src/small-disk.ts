@@ -4,8 +4,8 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 import { unless } from "./unless.ts";
 
 /**
- * Mounts a disk of some megabytes in a temporary directory and unmounts it at the end of the block: `using disk = …`.
- * Where mounting is not allowed, `isMounted` is false, and a warning says why tests are skipped.
+ * Mounts a disk of this many megabytes in a temporary directory. With `using disk = …`, unmounts it at the end of the
+ * block. Where mounting is not allowed, `isMounted` is false, and a warning states why tests are skipped.
  * @param options More options for `mount -t tmpfs`.
  */
 export function smallDisk(megabytes: number, options = "") {

@@ -1,6 +1,6 @@
 /**
  * Waits until a condition holds. Checks it every 5 ms.
- * @param timeoutMs In milliseconds. Long, so that a busy machine does not fail a test.
+ * @param timeoutMs In milliseconds. The default is long, so that a busy machine does not fail a test.
  * @throws Error with the source of the condition if it does not hold in time.
  */
 export async function until(

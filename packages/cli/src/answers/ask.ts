@@ -12,7 +12,7 @@ import type { Selection } from "./pick.ts";
 /** The options of every command that queries the file. */
 export interface AskOptions extends QuestionTexts, PrintOptions {
   readonly db?: string | undefined;
-  /** Most rows to print; 0 for all. @default 20 */
+  /** Maximum number of rows to print; 0 for all. @default 20 */
   readonly limit?: number | undefined;
   readonly sort?: string | undefined;
 }

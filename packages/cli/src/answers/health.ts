@@ -66,7 +66,7 @@ export function health(options: AskOptions, terminal: Terminal): Promise<void> {
       },
       {
         name: "since the last call",
-        // Never negative, even if a clock ran ahead when the call was recorded.
+        // Never negative, even if a clock was ahead when the call was recorded.
         value: file.lastCallAt && Math.max(0, now - file.lastCallAt),
         kind: "ms",
       },

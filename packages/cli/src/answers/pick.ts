@@ -2,7 +2,7 @@ import { InputError } from "@toolmeter/present";
 
 /** The number and order of the printed rows. */
 export interface Selection {
-  /** Most rows. */
+  /** Maximum number of rows. */
   readonly limit: number;
   /** The field to sort by. */
   readonly sort: string | undefined;

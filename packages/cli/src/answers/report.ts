@@ -95,7 +95,7 @@ function warningOf(ahead: number, zone: string): readonly Section[] {
   if (ahead === 0) return [];
   return [
     [
-      `${show(ahead, "count", zone)} of these calls have a start time in the future, because a clock ran ahead. To exclude them: --until 0s`,
+      `${show(ahead, "count", zone)} of these calls have a start time in the future, because a clock was ahead. To exclude them: --until 0s`,
     ],
   ];
 }

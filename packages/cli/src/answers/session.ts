@@ -19,7 +19,7 @@ export function session(id: string, options: AskOptions, terminal: Terminal): Pr
     const [found, other] = findSessions(source, id);
     if (!found) {
       throw new CommandError(
-        `Expected the id of a session, or a part of it, but no id contains ${JSON.stringify(id)}. To list the latest: toolmeter sessions`,
+        `Expected the id of a session, or part of it, but no id contains ${JSON.stringify(id)}. To list the latest: toolmeter sessions`,
       );
     }
     if (other) {

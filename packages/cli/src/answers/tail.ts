@@ -20,7 +20,7 @@ const POLL_MS = 100;
 
 const DEFAULT_LIMIT = 10;
 
-/** Most remembered ids. A call appears first in a journal and up to five seconds later in the file. */
+/** Maximum number of remembered ids. A call appears first in a journal and up to five seconds later in the file. */
 const MAX_REMEMBERED = 20_000;
 
 /** Rows per read from the file. */

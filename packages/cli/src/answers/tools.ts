@@ -50,7 +50,7 @@ function oneTool(data: ToolDetails, zone: string): Page {
     return {
       data,
       sections: [
-        [`No calls of ${toolName} in this period. To list all tools: toolmeter tools --since all`],
+        [`No calls to ${toolName} in this period. To list all tools: toolmeter tools --since all`],
       ],
     };
   }

@@ -15,7 +15,7 @@ import { CommandError } from "../failures/command-error.ts";
 /** Longest wait for other processes that change the same file, in milliseconds. */
 const WAIT_MS = 5_000;
 
-/** An older part file is considered left behind by a killed process, in milliseconds. */
+/** Age, in milliseconds, above which a part file is considered left behind by a killed process. */
 const STALE_MS = 30_000;
 
 /** Returns the existing configuration files of a client, or only the named one. Throws if none exists. */

@@ -8,10 +8,10 @@ export function demo({ command, terminal }: CommandLine): void {
       "toolmeter demo --calls 1000000 --days 90 --output big.db",
     ])
       .option("--calls <count>", "number of calls", count, 20_000)
-      .option("--days <count>", "number of days up to now that the calls cover", count, 14)
+      .option("--days <count>", "number of days, up to now, that the calls cover", count, 14)
       .option(
         "--seed <number>",
-        "seed of the random calls; the same seed gives the same calls",
+        "seed of the random calls; the same seed produces the same calls",
         count,
         1,
       )

@@ -33,7 +33,7 @@ export function filterOptions<Args extends unknown[], Opts extends Options>(
   return command
     .option("--since <time>", "start of the period: 30m, 24h, 7d, today, 2026-11-01, all", "7d")
     .option("--until <time>", "end of the period (default: no end)")
-    .option("--tool <name...>", "calls of these tools; * and ? match any characters")
+    .option("--tool <name...>", "calls of these tools; * and ? are wildcards")
     .option("--server <name...>", "calls to these servers")
     .option("--client <name...>", "calls by these clients")
     .option("--session <id>", "calls of this session")
@@ -88,7 +88,7 @@ export function recordOptions(command: Command) {
 }
 
 export function limitOption() {
-  return new Option("--limit <count>", "most rows to print; 0 for all").argParser(count);
+  return new Option("--limit <count>", "maximum rows to print; 0 for all").argParser(count);
 }
 
 export function count(text: string): number {

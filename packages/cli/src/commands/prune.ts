@@ -8,7 +8,10 @@ export function prune({ command, terminal }: CommandLine): void {
       "toolmeter prune --max-size 500MB --yes",
     ])
       .option("--older-than <time>", "remove calls older than this, such as 90d")
-      .option("--max-size <size>", "remove the oldest calls until the file fits, such as 500MB")
+      .option(
+        "--max-size <size>",
+        "remove the oldest calls until the file is no larger than this, such as 500MB",
+      )
       .option("-y, --yes", "remove the calls"),
   ).action(async (options) => (await import("../transfer/prune.ts")).prune(options, terminal));
 }

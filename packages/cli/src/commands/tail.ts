@@ -3,7 +3,7 @@ import { questionOptions } from "./options.ts";
 
 export function tail({ command, terminal, exit }: CommandLine): void {
   questionOptions(
-    command("tail", "print calls as they start and end", [
+    command("tail", "print calls as they end, and show those in flight", [
       "toolmeter tail",
       "toolmeter tail --json | jq .toolName",
     ]),

@@ -58,7 +58,7 @@ const tool = (
   ...others,
 });
 
-/** Creates tools that their server lists, but that are hardly ever called. */
+/** Creates tools that their server lists but that are hardly ever called. */
 const unused = (names: readonly string[], parameters: number): DemoTool[] =>
   names.map((name, index) => tool(name, index % 4 === 0 ? 0.02 : 0, 400, 300, { parameters }));
 

@@ -20,7 +20,7 @@ export class Random {
 
   /** Log-normal distribution, which resembles durations and sizes: half of the numbers are below the median. */
   logNormal(median: number, sigma: number): number {
-    // Box and Muller; 1 − next() is never 0.
+    // Box–Muller transform; 1 − next() is never 0.
     const normal = Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
     return median * Math.exp(sigma * normal);
   }

@@ -12,7 +12,7 @@ export interface TrafficOptions {
   readonly onProgress?: (calls: number) => void;
 }
 
-/** Most sessions; with more calls, sessions get longer instead, like an agent that works for days. */
+/** Maximum number of sessions; with more calls, sessions get longer instead, like an agent that works for days. */
 const MAX_SESSIONS = 50_000;
 const CALLS_PER_SESSION = 18;
 

@@ -31,7 +31,7 @@ const MESSAGES = [
 ];
 
 /**
- * Records a real call of a real server in a temporary file, and checks that it is there.
+ * Records a real call to a real server in a temporary file, and checks that it is there.
  * @param own The command that starts this program.
  */
 export async function proveRecording(own: readonly string[] = ownCommand()): Promise<Finding> {

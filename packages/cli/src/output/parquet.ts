@@ -5,7 +5,7 @@ import type { Write } from "./whole-file.ts";
 
 type Column = keyof CallRecord;
 
-/** Most calls in memory at once, and most characters of their payloads. */
+/** Maximum number of calls in memory at once, and of characters in their payloads. */
 const ROW_GROUP = 20_000;
 const ROW_GROUP_LENGTH = 32 * 1_048_576;
 

@@ -114,7 +114,7 @@ export function elide(text: string, width: number): string {
   return `${head.join("")}…${tail.toReversed().join("")}`;
 }
 
-/** Most code units per column. A text with more is cut in the middle before it is segmented. */
+/** Maximum number of code units per column. A text with more is cut in the middle before it is segmented. */
 const MAX_UNITS = 16;
 
 /** Splits both ends of a text into user-perceived characters. */

@@ -24,7 +24,7 @@ export interface Terminal {
 /** The assumed width of a terminal that does not report it. */
 const DEFAULT_COLUMNS = 80;
 
-/** The assumed width of a pipe, which has none: more room than a terminal. */
+/** The assumed width of a pipe, which has none; wider than a terminal. */
 const PIPE_COLUMNS = 160;
 
 /** The reader closed standard output early, as `head` does. Not a failure. */

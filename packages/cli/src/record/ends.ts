@@ -18,7 +18,7 @@ export interface Sink {
   readonly writer: FileSink;
   /** The descriptor, if another process can continue writing to it. */
   readonly fd?: number;
-  /** Whether there is no reader any more. */
+  /** Whether there is no longer a reader. */
   isBroken(): boolean;
   /** Closes the descriptor without waiting for unwritten data. */
   close(): void;
@@ -123,7 +123,7 @@ function writerOf(fd: number): FileSink {
       constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
     );
   } catch {
-    // The file belongs to another user, or has no reader any more.
+    // The file belongs to another user, or no longer has a reader.
     return Bun.file(fd).writer();
   }
   // The writer has its own copy of the descriptor.

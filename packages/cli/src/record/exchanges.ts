@@ -5,10 +5,10 @@ const ANY_ORIGIN = "http://target.invalid";
 
 const SESSION_HEADER = "mcp-session-id";
 
-/** Most sessions tracked at once, because clients seldom end theirs explicitly. */
+/** Maximum number of sessions tracked at once, because clients seldom end theirs explicitly. */
 const MAX_SESSIONS = 1_000;
 
-/** Most redirects that are remembered until the client follows them. */
+/** Maximum number of redirects that are remembered until the client follows them. */
 const MAX_REDIRECTED = 100;
 
 interface Redirected {

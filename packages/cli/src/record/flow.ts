@@ -11,8 +11,8 @@ interface Reader {
  * Passes bytes on in one direction, each chunk completely before reading the next, and passes each chunk to an
  * observer.
  *
- * When one side ends, the other is closed at once: an end of file closes the sink, and a sink without reader closes the
- * source. Never rejects.
+ * When one side ends, the other is closed at once: an end of file closes the sink, and a sink without a reader closes
+ * the source. Never rejects.
  */
 export class Flow {
   /** Resolves when both sides are closed. */
@@ -43,7 +43,7 @@ export class Flow {
     return this.#failure;
   }
 
-  /** Closes the source if the sink has no reader any more, without waiting for a write to fail. */
+  /** Closes the source if the sink no longer has a reader, without waiting for a write to fail. */
   check(): void {
     if (this.#endedBy !== undefined || !this.#sink.isBroken()) return;
     this.#endedBy = "sink";

@@ -32,7 +32,7 @@ export function pass(
   });
   upstream.on("response", (answer: IncomingMessage) => {
     isAnswered = true;
-    // The rest of a request that has been answered is not wanted any more.
+    // The rest of a request that has been answered is no longer wanted.
     answer.on("end", () => {
       if (!request.complete) upstream.destroy();
     });

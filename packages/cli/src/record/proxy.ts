@@ -19,7 +19,7 @@ interface Client {
 }
 
 /**
- * Creates a server that passes every request on to the target, and answers itself those that it cannot pass on.
+ * Creates a server that passes every request on to the target, and itself answers those that it cannot pass on.
  * @param isLocal Whether `Host` must name this machine.
  */
 export function createProxy(target: Target, isLocal: boolean, observer: HttpObserver): Server {

@@ -14,22 +14,22 @@ const ENDING: ReadonlySet<string> = new Set(["SIGINT", "SIGTERM", "SIGHUP", "SIG
 
 /**
  * Longest time that a server may take to end after a signal, in milliseconds. Clients kill the recorder after two
- * seconds, and a killed recorder cannot end its server any more.
+ * seconds, and a killed recorder can no longer end its server.
  */
 const GRACE_MS = 1_500;
 
-/** After the server's end, silence of a source after which it is handed over, in milliseconds. */
+/** How long a source must be silent after the server's end before it is handed over, in milliseconds. */
 const SILENCE_MS = 500;
 
-/** Interval of the check whether each sink still has a reader, in milliseconds. */
+/** Interval at which each sink is checked for a reader, in milliseconds. */
 const CHECK_MS = 100;
 
 /**
  * Runs a stdio server between this process's own streams and records its calls.
  *
- * Every byte is passed on unchanged and read afterwards; a call is in the journal before its server can have answered
- * it. The end of a stream is passed on immediately, in both directions. Signals are passed on; a server that does not
- * end after a signal is killed.
+ * Every byte is passed on unchanged and read afterwards; a call is in the journal before its server can answer it. The
+ * end of a stream is passed on immediately, in both directions. Signals are passed on; a server that does not end after
+ * a signal is killed.
  *
  * Ends when the server has ended and its output has been delivered, however slow the client. If other processes still
  * have the server's streams open and are silent for 500 ms, the streams are handed over to `cat`, so that they stay
@@ -113,7 +113,7 @@ class Copies {
   }
 }
 
-/** Whether the client has sent an ending signal, and when the time for ending is over. */
+/** Whether the client has sent an ending signal, and when the time to end runs out. */
 interface Ending {
   isRequested(): boolean;
   readonly expired: Promise<void>;

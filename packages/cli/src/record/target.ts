@@ -111,7 +111,7 @@ export class Target {
   }
 }
 
-/** Longest start line and headers of requests and answers, in bytes. Longer ones are refused. */
+/** Maximum length of the start line and headers of a request or an answer, in bytes. Longer ones are refused. */
 export const MAX_HEAD_BYTES = 1_048_576;
 
 function partsOf(query: string): string[] {

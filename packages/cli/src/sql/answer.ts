@@ -10,7 +10,7 @@ import { notPrepared, toReading } from "./statement.ts";
 
 export interface SqlAnswerOptions extends PrintOptions {
   readonly db?: string | undefined;
-  /** Most rows; 0 for all. */
+  /** Maximum number of rows; 0 for all. */
   readonly limit: number;
   readonly zone: string;
 }

@@ -15,8 +15,8 @@ export interface SqlOptions extends PrintOptions {
 }
 
 /**
- * Most resident memory that a query may add to the process, in bytes. The process starts with about 50 MB and must stay
- * below 300 MB, even if a check is late.
+ * Resident memory that a query may add to the process at most, in bytes. The process starts with about 50 MB and must
+ * stay below 300 MB, even if a check is late.
  */
 const MAX_GROWTH = 180_000_000;
 

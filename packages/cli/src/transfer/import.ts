@@ -19,7 +19,7 @@ export interface ImportOptions {
 /** Longest accepted line, in bytes. A longer one is reported as invalid and not kept in memory. */
 const MAX_LINE_BYTES = 16 * 1_048_576;
 
-/** Most invalid lines that are reported individually, and most characters of a reason. */
+/** Maximum number of invalid lines that are reported individually, and of characters in a reason. */
 const MAX_NAMED = 20;
 const MAX_REASON_LENGTH = 300;
 

@@ -138,7 +138,7 @@ describe("tools", () => {
     expect((await toolmeter(["tools", "create_pull_request"])).out).toContain(
       "Definition versions",
     );
-    expect((await toolmeter(["tools", "none"])).out).toContain("No calls of none");
+    expect((await toolmeter(["tools", "none"])).out).toContain("No calls to none");
     expect((await toolmeter(["tools", "query", "--since", "all"])).out).toStartWith("query");
   });
 

@@ -173,7 +173,7 @@ export function toAnalyticsError(error: unknown, path: string): AnalyticsError {
 /** Longest message of an error, in characters, because a message that quotes its input can have any size. */
 const MAX_MESSAGE_LENGTH = 8_192;
 
-/** Returns the message of any thrown value, cut at 8,192 characters. Never throws. */
+/** Returns the message of any thrown value, cut to 8,192 characters. Never throws. */
 export function errorMessage(error: unknown): string {
   try {
     const message: unknown = error instanceof Error ? error.message : error;

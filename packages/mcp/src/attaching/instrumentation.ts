@@ -28,8 +28,8 @@ export interface InstrumentOptions extends Omit<TelemetryConfig, "writer"> {
   /** A service to record into, which the host shuts down. @default a shared service for `path` */
   readonly telemetry?: TelemetryService;
   /**
-   * Whether arguments and results are stored. Values whose key looks like a secret's are always masked. Texts are not
-   * searched. @default false
+   * Whether arguments and results are stored. Values whose key looks like that of a secret are always masked. Texts are
+   * not searched for secrets. @default false
    */
   readonly capturePayloads?: boolean;
   /** More keys whose values are masked, at any depth. Case, `-` and `_` are ignored. */
@@ -69,7 +69,7 @@ export interface InstrumentationReport {
   readonly path: string | undefined;
   /** False before the first connection, while recording is switched off, and if the file cannot be opened. */
   readonly isRecording: boolean;
-  /** Why the file could not be opened. A lock is no error: calls wait in the journal. */
+  /** Why the file could not be opened. A lock is not an error: calls wait in the journal. */
   readonly error: string | undefined;
   /** Calls lost because the file could not be opened, for all targets that share the service. */
   readonly unrecorded: number;

@@ -28,7 +28,7 @@ export class StdioObserver {
     return new LineSplitter((line) => {
       const message = parseMessage(line);
       if (message === undefined) return;
-      // Not earlier: a program that is no server gets no file.
+      // Not earlier, so that no file is created for a program that is not a server.
       this.#conversation ??= this.#instrumentation.connect({ transport: "stdio" });
       this.#conversation.observe(direction, message);
     });

@@ -4,7 +4,7 @@ import { type JsonObject, shortTextAt } from "./message.ts";
 import { readable } from "./readable.ts";
 import { TOKEN_METHOD, sizeOfLength, sizeOfText } from "./size.ts";
 
-/** The parts of a tool that a model reads. A change to one of them makes another definition. */
+/** The parts of a tool that a model reads. A change to any of them results in another definition. */
 const PARTS = ["name", "description", "inputSchema", "outputSchema"] as const;
 
 /** Listings repeat the same tools, so each text is hashed once. */

@@ -1,10 +1,10 @@
 /** Hashes that compare arguments and definitions without storing them. */
 import { isObject } from "./message.ts";
 
-/** Exists only in this process, so that later nobody can find arguments by hashing guesses. */
+/** Exists only in this process, so that nobody can later find arguments by hashing guesses. */
 const KEY = crypto.getRandomValues(new Uint8Array(32)).toHex();
 
-/** Limits of a shape: it distinguishes calls and is no copy. */
+/** Limits of a shape, which distinguishes calls and is not a copy. */
 const MAX_PARTS = 1_000;
 const MAX_DEPTH = 32;
 

@@ -192,9 +192,9 @@ export function separateForeignLog(file: string, warn?: (message: string) => voi
 
 /**
  * Restores WAL mode in a Toolmeter file that other processes have open in WAL mode, but whose new content is not: a
- * backup that `VACUUM INTO` made was copied there. SQLite's own mode switch would wait until the others close the file.
- * Call it only while holding the log's lock.
- * @param client An open connection that was not used yet.
+ * backup created by `VACUUM INTO` was copied there. SQLite's own mode switch would wait until the others close the
+ * file. Call it only while holding the log's lock.
+ * @param client An open connection that has not been used yet.
  * @returns Whether the mode was restored; the connection must then be reopened.
  */
 export function restoreWalMode(client: Database, file: string): boolean {
@@ -259,7 +259,7 @@ function toLogOwner({ database, log }: Omit<FilesSeen, "state">): LogOwner | und
   };
 }
 
-/** Returns the notes of all recorders. Removes notes whose recorder has no lock file any more. */
+/** Returns the notes of all recorders. Removes notes whose recorder no longer has a lock file. */
 function readNotes(file: string): readonly Note[] {
   const directory = journalDirectory(file);
   return listNotes(directory).flatMap((name) => {

@@ -5,7 +5,7 @@ import { generated } from "./migrations.gen.ts";
 /** One generated migration: drizzle-kit's journal entry and the text of its SQL file. */
 interface Migration {
   readonly name: string;
-  /** When drizzle-kit generated it, in milliseconds since 1970; drizzle-kit uses it as watermark. */
+  /** When drizzle-kit generated it, in milliseconds since 1970; drizzle-kit uses it as a watermark. */
   readonly createdAt: number;
   readonly sql: string;
 }
@@ -67,7 +67,7 @@ function newerSchema(path: string): AnalyticsError {
 }
 
 /**
- * Applies the missing migrations in one transaction that excludes every other process. The applied migrations are read
+ * Applies the missing migrations in one transaction that excludes all other processes. The applied migrations are read
  * inside that transaction, so two processes never apply the same one.
  */
 export function migrate(client: Database, path: string): void {

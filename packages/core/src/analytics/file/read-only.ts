@@ -12,8 +12,8 @@ export function openReadOnly(file: string): Database {
   try {
     return open(file, "");
   } catch (error) {
-    // WAL mode needs the -shm file, which cannot be created here. Without a log nobody writes, so the file cannot
-    // change.
+    // WAL mode needs the -shm file, which cannot be created here. Without a log, nothing writes to the file, so it
+    // cannot change.
     if (error instanceof AnalyticsError || existsSync(`${file}-wal`)) throw error;
     return open(file, "&immutable=1");
   }

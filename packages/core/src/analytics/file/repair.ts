@@ -12,7 +12,7 @@ import { separateForeignLog } from "./log-owner.ts";
 /**
  * Moves a damaged database aside as a whole: the file, its log and its index become `<path>.damaged-<time>`. Nothing is
  * deleted. Returns the new path, or `undefined` if the file is sound, belongs to another program, or is being repaired
- * by another process. Reads the whole file. The caller must ensure that nobody is still writing it (`stable.ts`).
+ * by another process. Reads the whole file. The caller must ensure that nothing is still writing to it (`stable.ts`).
  * @param isKnown Whether the file was known as Toolmeter's before its header was lost.
  */
 export function setDamagedAside(path: string, isKnown = false): string | undefined {

@@ -3,14 +3,14 @@ import { contentOf, identityOf, statFile } from "./identity.ts";
 
 /** How long a file must stay unchanged before it counts as completely written, in milliseconds. */
 const STABLE_MS = 100;
-/** The same for a file without header, or shorter than its header requires: a backup may still be copied there. */
+/** The same for a file without a header, or shorter than its header requires: a backup may still be copied there. */
 const INCOMPLETE_MS = 500;
 const POLL_MS = 25;
 const LIMIT_MS = 3_000;
 
 /**
- * Waits until nobody is writing a file, such as a backup being copied there. Returns false if it still changes after 3
- * s.
+ * Waits until nothing is writing to a file, such as a backup being copied there. Returns false if it still changes
+ * after 3 s.
  */
 export async function untilStable(path: string): Promise<boolean> {
   const steps = stabilising(path);

@@ -169,7 +169,7 @@ export function reconcile(file: string): Reconciliation {
     const alone = readAlone(file);
     if (generation && isSound(client) && (!alone.isSound || hasGrownFrom(alone, client)))
       return "log_kept";
-    // Other connections stay in WAL mode, but the header of a backup made by `VACUUM INTO` does not declare it.
+    // Other connections stay in WAL mode, but the header of a backup created by `VACUUM INTO` does not declare it.
     if (alone.isOurs) markWalMode(file);
     if (!emptyLog(client, file, generation)) return "log_kept";
     return alone.isSound ? "log_emptied" : "damaged";

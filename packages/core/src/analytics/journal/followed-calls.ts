@@ -18,7 +18,8 @@ export class FollowedCalls {
   }
 
   /**
-   * Stores the line of a call and replaces an earlier one. Returns `false`, and changes nothing, without room for it.
+   * Stores the line of a call and replaces an earlier one. If there is no room for it, returns `false` and changes
+   * nothing.
    */
   follow(id: string, line: string): boolean {
     const earlier = this.#calls.get(id);

@@ -73,7 +73,7 @@ function tryDecode(line: string): TelemetryRecord | undefined {
   try {
     return decode(line);
   } catch {
-    // The header, or a damaged line, with which recovery deals.
+    // The header, or a damaged line, which recovery handles.
     return undefined;
   }
 }

@@ -12,7 +12,7 @@ const LOCK_WAIT_MS = 100;
 /** @see TelemetryConfig.maxQueueBytes */
 const DEFAULT_MAX_FOLLOWED_LENGTH = 67_108_864;
 
-/** Most lines per write, if several lines could not be written before. */
+/** Maximum number of lines per write, if several lines could not be written before. */
 const MAX_LINES_PER_WRITE = 64;
 
 /** Pause after a failed attempt to create new files, in milliseconds. */
@@ -57,7 +57,7 @@ export class Journal {
   /**
    * Starts the journal of a recorder. If its files cannot be created, later calls retry.
    * @param onFailure Called at the first failed write, and again only after writing has succeeded in between.
-   * @param maxFollowedLength Most characters in the lines of calls in flight; calls beyond that are not journalled.
+   * @param maxFollowedLength Maximum characters in the lines of calls in flight; calls beyond that are not journalled.
    */
   constructor(
     databasePath: string,

@@ -79,7 +79,7 @@ function writeWhole(descriptor: number, text: string, length: number): number {
   const bytes = toBytes(text);
   const count = writeSync(descriptor, bytes);
   if (count === bytes.length) return count;
-  // A full disk accepts a part of the text.
+  // A full disk accepts only part of the text.
   ftruncateSync(descriptor, length);
   throw new Error("no space left for a whole line");
 }

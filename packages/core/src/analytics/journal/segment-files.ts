@@ -23,7 +23,7 @@ interface Segment {
 
 /**
  * The files of one journal. Lines are appended to the newest, which also contains the lines of all calls in flight. A
- * file is removed when all its lines are released, or copied to a new file.
+ * file is removed when all its lines are released or copied to a new file.
  */
 export class SegmentFiles {
   readonly #directory: string;
@@ -80,7 +80,7 @@ export class SegmentFiles {
     return bytes;
   }
 
-  /** Replaces all files by one with all unreleased lines. Throws, and changes nothing, on failure. */
+  /** Replaces all files with one that contains all unreleased lines. Throws, and changes nothing, on failure. */
   replaceAll(): void {
     this.#replace(0);
   }
@@ -133,8 +133,8 @@ export class SegmentFiles {
   }
 
   /**
-   * Replaces the segments from index `from` on by one with their unreleased lines and the calls in flight. The old
-   * files are removed after the new one is written. Throws, and changes nothing, on failure.
+   * Replaces the segments from index `from` on with one that contains their unreleased lines and the calls in flight.
+   * The old files are removed after the new one is written. Throws, and changes nothing, on failure.
    */
   #replace(from: number): Segment {
     this.#created += 1;

@@ -25,10 +25,10 @@ const LINE_END = 0x0a;
 /** The beginning of each record's line. */
 const RECORD_START = '{"kind":"';
 
-/** Most positions of a damaged line at which a whole record is searched for. */
+/** Maximum number of positions in a damaged line at which a whole record is searched for. */
 const MAX_TRIES = 16;
 
-/** Lists the segments of all recorders of a database; those of each recorder are in the order of writing. */
+/** Lists the segments of all recorders of a database; those of each recorder are in the order they were written. */
 export function listSegments(databasePath: string): readonly SegmentFile[] {
   const directory = journalDirectory(databasePath);
   return entries(directory)
@@ -68,7 +68,8 @@ export type SegmentLine =
 /**
  * Reads the records of a segment line by line, in chunks of 256 KiB.
  *
- * A last line without newline was never accepted: its record is returned if complete, otherwise ignored without error.
+ * A last line without a newline was never accepted: its record is returned if complete, otherwise ignored without
+ * error.
  * @throws If a newer Toolmeter wrote the file; only that version can read it.
  */
 export function* readSegment(path: string): Generator<SegmentLine, void> {

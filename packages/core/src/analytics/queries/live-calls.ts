@@ -16,8 +16,8 @@ export interface LiveCalls {
 const IN_FLIGHT: ToolCallStatus = "abandoned";
 
 /**
- * Follows the calls of all living recorders of a database in their journals, about five seconds before they are
- * written.
+ * Follows the calls of all living recorders of a database in their journals, about five seconds before they are written
+ * to the database.
  */
 export class LiveCallFollower {
   readonly #path: string;

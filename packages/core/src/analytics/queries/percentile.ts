@@ -1,11 +1,11 @@
-/** Most numbers per chunk. */
+/** Maximum length of a chunk. */
 const CHUNK_LENGTH = 16_384;
 
 /** Collects numbers for percentiles, 8 bytes each. Chunks are sorted in place and never merged. */
 export class Samples {
   readonly #full: Float64Array[] = [];
   #chunk = new Float64Array(64);
-  /** Count of numbers in the last chunk. */
+  /** Number of values in the last chunk. */
   #filled = 0;
   #length = 0;
   #isSorted = true;

@@ -33,7 +33,7 @@ export function filterBefore(filter: CallFilter, now: number): CallFilter | unde
 
 const DAY_MS = 86_400_000;
 
-/** The length of each bucket, for periods of at most so many days: about 60 buckets at most. */
+/** The length of each bucket, for periods up to a number of days: about 60 buckets at most. */
 const STEPS = [
   { days: 2, step: { hours: 1 } },
   { days: 60, step: { days: 1 } },
@@ -41,7 +41,7 @@ const STEPS = [
   { days: 60 * 30, step: { months: 1 } },
 ] as const;
 
-/** Days of a year that is no leap year. */
+/** Days in a year that is not a leap year. */
 const YEAR_DAYS = 365;
 const MAX_YEARS = 60;
 

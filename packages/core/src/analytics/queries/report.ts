@@ -11,7 +11,7 @@ export interface Report extends Period, Usage {
     UsageTotals,
     "calls" | "failures" | "failureRate" | "outputTokens" | "sessions"
   > | null;
-  /** Number of calls with a start time after now, because a clock ran ahead. */
+  /** Number of calls with a start time after now, because a clock was ahead. */
   readonly ahead: number;
 }
 

@@ -194,7 +194,7 @@ function boundsOf(source: QuerySource, { since, until }: CallFilter) {
 /** Target rows per slice: enough that SQLite's loop dominates, and few enough that memory stays flat. */
 const FEW_ROWS = 2_500;
 const MANY_ROWS = 10_000;
-/** Most rows per slice: one that grew over an empty period (for example after a clock error) may match any number. */
+/** Maximum rows per slice: one that grew over an empty period (such as after a clock error) may match any number. */
 const MOST_ROWS = 40_000;
 
 /** Yields the rows of a period in slices. A slice grows after one with few rows, and shrinks after one with many. */

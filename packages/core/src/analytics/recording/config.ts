@@ -13,7 +13,7 @@ export interface TelemetryConfig {
   readonly batchSize?: number;
   /** Longest time a record waits in memory, in milliseconds. Minimum: 1. @default 5_000 */
   readonly flushIntervalMs?: number;
-  /** Most records that wait in memory; further ones are dropped and counted. Minimum: 1. @default 10_000 */
+  /** Maximum number of waiting records; further ones are dropped and counted. Minimum: 1. @default 10_000 */
   readonly maxQueueSize?: number;
   /**
    * Longest time that `shutdown()` takes, in milliseconds. The default is below the 2 s after which MCP clients send
@@ -25,7 +25,7 @@ export interface TelemetryConfig {
   /** Whether to store the `arguments` and the `result` of calls. @default false */
   readonly capturePayloads?: boolean;
   /**
-   * Longest stored JSON text of one payload, in characters. Of a longer one, only the beginning is stored. Minimum: 0.
+   * Longest stored JSON text of one payload, in characters. Only the beginning of a longer one is stored. Minimum: 0.
    * @default 65_536
    */
   readonly maxPayloadLength?: number;
@@ -35,7 +35,7 @@ export interface TelemetryConfig {
    */
   readonly logger?: Logger;
   /**
-   * Largest total size of the waiting records, in characters of JSON; further ones are dropped and counted. Minimum: 1.
+   * Maximum total size of the waiting records, in characters of JSON; further ones are dropped and counted. Minimum: 1.
    * @default 67_108_864
    */
   readonly maxQueueBytes?: number;

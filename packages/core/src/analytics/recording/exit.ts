@@ -46,7 +46,7 @@ function onSignal(signal: NodeJS.Signals): void {
     process.kill(process.pid, signal);
     return;
   }
-  // The process may continue. Reinstall our listener for the next signal after the host's listeners have run.
+  // The process may continue. After the host's listeners have run, reinstall ours for the next signal.
   process.nextTick(() => {
     if (steps.size > 0 && !process.listeners(signal).includes(onSignal)) {
       process.prependListener(signal, onSignal);

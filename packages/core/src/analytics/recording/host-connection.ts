@@ -8,7 +8,7 @@ import type { Destination } from "./destination.ts";
 export class HostConnection {
   readonly #client: Destination["$client"];
   readonly #recorderId: string;
-  /** The path of the file when its log was noted, because a symbolic link may lead to another file since. */
+  /** The path of the file when its log was noted, because a symbolic link may lead to another file by now. */
   #notedFile: string | undefined;
 
   /** Notes that this process uses the log. */

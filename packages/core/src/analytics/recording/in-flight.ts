@@ -36,7 +36,7 @@ export interface ToolCallHandle {
 /** Delay before deferred metadata is collected, in milliseconds. */
 const LATER_MS = 5;
 
-/** Most calls tracked at once, so that a host that never ends its calls does not fill the memory. */
+/** Maximum number of calls tracked at once, so that a host that never ends its calls does not fill memory. */
 const MAX_IN_FLIGHT = 10_000;
 
 interface InFlight {

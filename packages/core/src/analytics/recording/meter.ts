@@ -16,7 +16,7 @@ class Times {
   readonly #histogram = createHistogram();
 
   add(milliseconds: number): void {
-    // The histogram accepts only integers from 1.
+    // The histogram accepts only integers of at least 1.
     this.#histogram.record(Math.max(1, Math.round(milliseconds * NANOSECONDS_PER_MS)));
   }
 

@@ -12,10 +12,10 @@ import { listRecorders } from "../journal/segments.ts";
 import type { TelemetryStats } from "./stats.ts";
 import type { Tally } from "./tally.ts";
 
-/** Most characters per message to the worker; more would block both threads for too long. */
+/** Maximum number of characters per message to the worker; more would block both threads for too long. */
 const MAX_BATCH_LENGTH = 262_144;
 
-/** Most full batches per transaction, if that many wait: a commit costs as much as inserting 50 rows. */
+/** Maximum number of full batches per transaction, if that many wait: a commit costs as much as inserting 50 rows. */
 const BATCHES_PER_COMMIT = 20;
 
 /** Longest wait for other processes' locks in the exit hook, in milliseconds. */
@@ -64,7 +64,7 @@ export class Pipeline {
   readonly #journal: Journal | undefined;
   readonly #batcher: Batcher<string>;
   readonly #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Number of accepted lines that this process will not write any more. */
+  /** Number of accepted lines that this process will no longer write. */
   #givenUp = 0;
 
   constructor(options: PipelineOptions) {

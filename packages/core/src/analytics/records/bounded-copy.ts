@@ -35,7 +35,7 @@ export interface CopyLimits {
 }
 
 export interface BoundedCopy {
-  /** Arrays, primitives and objects without prototype. `undefined` if JSON cannot represent the value. */
+  /** Arrays, primitives and objects without a prototype. `undefined` if JSON cannot represent the value. */
   readonly value: unknown;
   /** Length of the JSON text in characters, not counting escapes; a lower bound unless `isWhole`. */
   readonly length: number;

@@ -1,7 +1,7 @@
 import { boundedCopy } from "./bounded-copy.ts";
 import { errorMessage } from "../errors.ts";
 
-/** Most values visited, unless `maxLength` allows more: one value per 8 characters. */
+/** Maximum number of values visited, unless `maxLength` allows more: one value per 8 characters. */
 const MAX_NODES = 8_192;
 
 const MAX_REASON_LENGTH = 256;

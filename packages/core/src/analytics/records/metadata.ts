@@ -24,7 +24,7 @@ const outputContentTypes = z
   .pipe(z.partialRecord(z.enum(CONTENT_TYPES), z.int().min(0)))
   .optional();
 
-/** Most definitions per session start; another start of the same session can add more. */
+/** Maximum number of definitions per session start; another start of the same session can add more. */
 const MAX_DEFINITIONS = 1_000;
 
 const definitionHashes = z

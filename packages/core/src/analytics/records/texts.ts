@@ -1,7 +1,7 @@
 import { beginningOf } from "./beginning.ts";
 import type { CallDetails } from "./metadata.ts";
 
-/** Longest stored texts, in UTF-16 code units. Longer texts are cut, never refused. */
+/** Maximum lengths of stored texts, in UTF-16 code units. Longer texts are cut, never refused. */
 export const MAX_NAME_LENGTH = 256;
 export const MAX_MESSAGE_LENGTH = 4_096;
 

@@ -38,13 +38,13 @@ export interface BatcherOptions<T> extends QueueOptions<T> {
   readonly observer: BatcherObserver<T>;
   /** Number of waiting items at which a batch is written at once. */
   readonly batchSize: number;
-  /** Most items per batch, if more than `batchSize` wait. @default `batchSize` */
+  /** Maximum number of items per batch, if more than `batchSize` wait. @default `batchSize` */
   readonly maxBatchSize?: number;
   /** Longest pause after a failed write, in milliseconds. @default 30_000 */
   readonly maxRetryMs?: (error: unknown) => number;
   /** Longest time an item waits for its batch to fill, in milliseconds. */
   readonly flushIntervalMs: number;
-  /** Largest total size of a batch; a single item may be larger. @default no limit */
+  /** Maximum total size of a batch; a single item may be larger. @default no limit */
   readonly maxBatchBytes?: number;
 }
 

@@ -25,7 +25,7 @@ import type { Rejection } from "./batcher.ts";
 /** Longest wait for other recorders when closing a file, in milliseconds. */
 const CLOSE_WAIT_MS = 150;
 
-/** Most attempts to open a file that changes while it is opened. */
+/** Maximum number of attempts to open a file that changes while it is opened. */
 const OPEN_TRIES = 3;
 
 /** The writer's connection and the watch over its files. */

@@ -1,5 +1,5 @@
 export interface QueueOptions<T> {
-  /** Most waiting items; further ones are refused. */
+  /** Maximum number of waiting items; further ones are refused. */
   readonly maxQueueSize: number;
   /** Returns the size of an item, in the unit of the limits. @default 0 */
   readonly sizeOf?: (item: T) => number;
