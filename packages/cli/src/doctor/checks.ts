@@ -129,7 +129,7 @@ export async function checkDatabase(file: string, isDeep: boolean): Promise<read
         check: "database",
         status: "fail",
         detail,
-        fix: isOurs ? "Follow the advice in the result" : "toolmeter doctor --deep",
+        fix: isOurs ? "See the result" : "toolmeter doctor --deep",
       },
     ];
   }
