@@ -1,3 +1,4 @@
+import { afterEach, beforeEach, jest, mock } from "bun:test";
 import {
   Batcher,
   type BatcherObserver,
@@ -100,4 +101,16 @@ export async function expired() {
 /** `count` integers from `first`. */
 export function range(count: number, first = 0): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
+}
+
+/** Runs the tests of a file with fake timers, and without anything that an earlier test has scheduled. */
+export function useFakeTime(): void {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(async () => {
+    await turn(2);
+    jest.useRealTimers();
+    mock.restore();
+  });
 }

@@ -89,9 +89,9 @@ export class FileWatch {
     return state ? state.pages - state.backfilled : 0;
   }
 
-  /** Whether there was no log at the last check, although a connection in WAL mode has one open. */
-  get lacksLog(): boolean {
-    return this.#last.log === undefined;
+  /** Whether the connection has a log open that had no name at the last check, so that nobody else would read it. */
+  get hasLostLog(): boolean {
+    return this.#last.state !== undefined && this.#last.log === undefined;
   }
 
   /** Whether the log beside the file is the one that this connection uses. */

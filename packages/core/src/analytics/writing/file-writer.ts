@@ -33,8 +33,6 @@ interface Opened {
   readonly client: Database;
   readonly writer: ConnectionWriter;
   readonly watch: FileWatch;
-  /** Whether the connection has a write-ahead log open. */
-  readonly hasLog: boolean;
 }
 
 /** The cost of one commit; sizes in bytes, times in milliseconds. */
@@ -177,7 +175,7 @@ export class FileWriter implements Writer {
       const before = statFile(this.#path);
       const opened = this.#tryOpen();
       const isUnchanged = opened.watch.content === (before && contentOf(before));
-      if (triesLeft === 1 || (isUnchanged && !(opened.hasLog && opened.watch.lacksLog))) {
+      if (triesLeft === 1 || (isUnchanged && !opened.watch.hasLostLog)) {
         opened.watch.note();
         this.#identity = opened.watch.identity;
         return opened;
@@ -187,14 +185,13 @@ export class FileWriter implements Writer {
   }
 
   #tryOpen(): Opened {
-    const { client, journalMode } = openWhileLocked(this.#path, this.#warn);
+    const { client } = openWhileLocked(this.#path, this.#warn);
     // The writer itself creates the session row of a call; SQLite's check would take a tenth of the time.
     client.run("pragma foreign_keys = off");
     // A checkpoint must not write to a file that was overwritten since the last check.
     if (logState(client)) client.run("pragma wal_autocheckpoint = 0");
     const watch = new FileWatch(client, this.#path, this.#recorderId);
-    const writer = new ConnectionWriter(client, this.#path, this.#recorderId);
-    return { client, writer, watch, hasLog: journalMode === "wal" };
+    return { client, writer: new ConnectionWriter(client, this.#path, this.#recorderId), watch };
   }
 
   #findChange({ watch }: Opened): FileChange | undefined {

@@ -1,8 +1,7 @@
 /** Messages that would take long to read. Over stdio and HTTP they are JSON; in memory they may be anything. */
 import { expect, test } from "bun:test";
-import { TelemetryService, createAnalyticsDb } from "@toolmeter/core";
-import { Conversation } from "../../../src/protocol/conversation.ts";
-import { TargetState } from "../../../src/protocol/target-state.ts";
+import type { Conversation } from "../../../src/protocol/conversation.ts";
+import { recordedConversation } from "../../support/recorded-conversation.ts";
 
 const LONG = Buffer.alloc(50_000_000, "x").toString();
 
@@ -15,14 +14,11 @@ interface Row {
   readonly argumentHash: string | null;
 }
 
-/** What is recorded of the messages of a conversation, and how many of them failed. */
+/** The records of a conversation with payloads, and the number of messages that could not be read. */
 async function recorded(talk: (conversation: Conversation) => void, transport = "in_memory") {
-  using db = createAnalyticsDb(":memory:");
-  const logger = { debug() {}, info() {}, warn() {}, error() {} };
-  const telemetry = new TelemetryService(db, { capturePayloads: true, logger });
-  const target = new TargetState();
-  const destination = { telemetry, open: () => telemetry, missed: () => undefined };
-  talk(new Conversation({ destination, target, redaction: {}, logger }, { transport }));
+  await using recording = recordedConversation({ transport }, true);
+  const { db, telemetry, target } = recording;
+  talk(recording.conversation);
   // The rest of a long listing has its turn.
   for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
   await telemetry.flush();

@@ -1,19 +1,18 @@
-import { afterEach, beforeEach, describe, expect, jest, mock, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import { type FlushResult } from "../../../../src/analytics/writing/batcher.ts";
-import { DOWN, ALL_WRITTEN, Sink, setUp, expired, range } from "../../../support/batcher.ts";
+import {
+  DOWN,
+  ALL_WRITTEN,
+  Sink,
+  setUp,
+  expired,
+  range,
+  useFakeTime,
+} from "../../../support/batcher.ts";
 import { elapse, turn } from "../../../support/event-loop.ts";
 import { runScript, specifier } from "../../../support/run-script.ts";
 
-beforeEach(() => {
-  jest.useFakeTimers();
-});
-
-afterEach(async () => {
-  // What a test has scheduled must not run in the next one.
-  await turn(2);
-  jest.useRealTimers();
-  mock.restore();
-});
+useFakeTime();
 
 describe("close()", () => {
   test("writes what waits and leaves no timer", async () => {

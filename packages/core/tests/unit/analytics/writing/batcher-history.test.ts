@@ -1,19 +1,10 @@
-import { afterEach, beforeEach, describe, expect, jest, mock, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import * as fc from "fast-check";
 import { Batcher, type FlushResult } from "../../../../src/analytics/writing/batcher.ts";
-import { DOWN, POISONED, range } from "../../../support/batcher.ts";
+import { DOWN, POISONED, range, useFakeTime } from "../../../support/batcher.ts";
 import { elapse, turn } from "../../../support/event-loop.ts";
 
-beforeEach(() => {
-  jest.useFakeTimers();
-});
-
-afterEach(async () => {
-  // What a test has scheduled must not run in the next one.
-  await turn(2);
-  jest.useRealTimers();
-  mock.restore();
-});
+useFakeTime();
 
 describe("any interleaving", () => {
   const OUTCOMES = [

@@ -1,19 +1,18 @@
-import { afterEach, beforeEach, describe, expect, jest, mock, spyOn, test } from "bun:test";
+import { describe, expect, jest, spyOn, test } from "bun:test";
 import { type FlushResult } from "../../../../src/analytics/writing/batcher.ts";
-import { DOWN, POISONED, ALL_WRITTEN, Sink, setUp, range } from "../../../support/batcher.ts";
+import {
+  DOWN,
+  POISONED,
+  ALL_WRITTEN,
+  Sink,
+  setUp,
+  range,
+  useFakeTime,
+} from "../../../support/batcher.ts";
 import { elapse, turn } from "../../../support/event-loop.ts";
 import { runScript, specifier } from "../../../support/run-script.ts";
 
-beforeEach(() => {
-  jest.useFakeTimers();
-});
-
-afterEach(async () => {
-  // What a test has scheduled must not run in the next one.
-  await turn(2);
-  jest.useRealTimers();
-  mock.restore();
-});
+useFakeTime();
 
 describe("add()", () => {
   test("makes a batch at exactly 50 items, not at 49, on the next turn of the event loop", async () => {
