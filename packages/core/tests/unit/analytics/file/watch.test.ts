@@ -67,40 +67,52 @@ describe("a file that recorders watch", () => {
     expect([first.watch.findChange(), second.watch.findChange()]).toEqual([change, change]);
   });
 
-  test("is found overwritten if that happens while another recorder's checkpoint is noted", () => {
-    using store = setUp();
-    const { file, first, second } = store;
-    first.write();
-    first.watch.checkpoint("passive");
-    const query = second.client.query.bind(second.client);
-    // The last look at the files of this check.
-    spyOn(second.client, "query").mockImplementationOnce((sql: string) => {
-      truncateSync(file);
-      return query(sql);
-    });
-    expect(second.watch.findChange()).toBeUndefined();
-    expect([first.watch.findChange(), second.watch.findChange()]).toEqual([
-      "overwritten",
-      "overwritten",
-    ]);
-  });
+  const REPLACED: readonly [FileChange, string, (file: string) => void][] = [
+    ["overwritten", "cut to no bytes", (file) => truncateSync(file)],
+    ["overwritten", "a backup copied over it", (file) => copyFileSync(`${file}.backup`, file)],
+    ["moved", "renamed", (file) => renameSync(file, `${file}.moved`)],
+    ["moved", "removed", (file) => rmSync(file)],
+  ];
 
-  test("is found overwritten if that happens right after a checkpoint was verified", () => {
-    using store = setUp();
-    const { file, first, second } = store;
-    first.write();
-    const close = Reflect.get(Database.prototype, "close");
-    // The connection that verifies the checkpoint is closed when it has done so.
-    spyOn(Database.prototype, "close").mockImplementationOnce(function (this: Database, isStrict) {
-      Reflect.apply(close, this, [isStrict]);
-      truncateSync(file);
-    });
-    first.watch.checkpoint("passive");
-    expect([first.watch.findChange(), second.watch.findChange()]).toEqual([
-      "overwritten",
-      "overwritten",
-    ]);
-  });
+  test.each(REPLACED)(
+    "is found %s (%s) if that happens while another recorder's checkpoint is noted",
+    (change, _name, replace) => {
+      using store = setUp();
+      const { file, first, second } = store;
+      first.client.run("vacuum into ?", [`${file}.backup`]);
+      first.write();
+      first.watch.checkpoint("passive");
+      const query = second.client.query.bind(second.client);
+      // The last look at the files of this check.
+      spyOn(second.client, "query").mockImplementationOnce((sql: string) => {
+        replace(file);
+        return query(sql);
+      });
+      expect(second.watch.findChange()).toBeUndefined();
+      expect([first.watch.findChange(), second.watch.findChange()]).toEqual([change, change]);
+    },
+  );
+
+  test.each(REPLACED)(
+    "is found %s (%s) if that happens right after a checkpoint was verified",
+    (change, _name, replace) => {
+      using store = setUp();
+      const { file, first, second } = store;
+      first.client.run("vacuum into ?", [`${file}.backup`]);
+      first.write();
+      const close = Reflect.get(Database.prototype, "close");
+      // The connection that verifies the checkpoint is closed when it has done so.
+      spyOn(Database.prototype, "close").mockImplementationOnce(function (
+        this: Database,
+        isStrict,
+      ) {
+        Reflect.apply(close, this, [isStrict]);
+        replace(file);
+      });
+      first.watch.checkpoint("passive");
+      expect([first.watch.findChange(), second.watch.findChange()]).toEqual([change, change]);
+    },
+  );
 
   test("gets its log back if that was removed during a checkpoint", () => {
     using store = setUp();
