@@ -117,11 +117,12 @@ function toolCommand({ toolName }: ToolUsage): string {
 
 /** Suggests commands for the details of conspicuous tools. */
 function nextSteps(tools: readonly ToolUsage[]): readonly string[] {
-  const failing = tools.toSorted((a, b) => b.failures - a.failures)[0];
+  const [failing] = tools
+    .filter(({ failures }) => failures > 0)
+    .toSorted((a, b) => b.failures - a.failures);
   const slow = tools.toSorted((a, b) => b.totalMs - a.totalMs)[0];
   const steps: (readonly [command: string, reason: string])[] = [];
-  if (failing && failing.failures > 0)
-    steps.push([toolCommand(failing), `${percent(failing.failureRate)} of calls fail`]);
+  if (failing) steps.push([toolCommand(failing), `${percent(failing.failureRate)} of calls fail`]);
   if (slow && slow !== failing)
     steps.push([toolCommand(slow), `most time: ${duration(slow.totalMs)}`]);
   steps.push(["toolmeter errors", "failures by kind"]);

@@ -112,6 +112,18 @@ describe("report", () => {
     expect(out).toContain(String.raw`  toolmeter tools "a; rm -rf \$(pwd)"  100 % of calls fail`);
   });
 
+  test("suggests no tool that never failed, and none twice", async () => {
+    const slow = { toolName: "slow", durationMs: 5_000 };
+    const well = fileWith(directory.file("well.db"), [slow]);
+    expect((await toolmeter(["--db", well])).out).toContain(
+      "Next steps\n  toolmeter tools slow  most time: 5.00 s\n  toolmeter errors ",
+    );
+    const failing = fileWith(directory.file("failing.db"), [{ ...slow, status: "error" }]);
+    expect((await toolmeter(["--db", failing])).out).toContain(
+      "Next steps\n  toolmeter tools slow  100 % of calls fail\n  toolmeter errors ",
+    );
+  });
+
   test("says so when there is nothing, and what to do", async () => {
     const file = fileWith(directory.file("empty.db"), []);
     const { code, out } = await toolmeter(["--db", file]);

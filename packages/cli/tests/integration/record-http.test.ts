@@ -184,6 +184,31 @@ describe("a request", () => {
     ]);
   });
 
+  test("whose answer would have come on an event stream that its server breaks off is abandoned", async () => {
+    const endpoint = "event: endpoint\ndata: /messages?sessionId=1\n\n";
+    const server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: ({ method }) =>
+        method === "POST"
+          ? new Response(null, { status: 202 })
+          : new Response(
+              new ReadableStream({ start: (controller) => controller.enqueue(endpoint) }),
+              { headers: { "content-type": "text/event-stream" } },
+            ),
+    });
+    const recorder = await recorderOf(server.url);
+    const stream = await fetch(new URL("/sse", recorder.url));
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    await (await post(new URL("/messages?sessionId=1", recorder.url), CALL)).text();
+    await server.stop(true);
+    await reader?.read().catch(() => undefined);
+    expect((await recorder.stop()).calls).toMatchObject([
+      { status: "abandoned", error_type: "server_ended", transport: "sse" },
+    ]);
+  });
+
   test("to a server that is down is answered by a word, with 502", async () => {
     const recorder = await recorderOf(DOWN);
     const response = await post(recorder.url, CALL);

@@ -43,6 +43,15 @@ describe("the service of a file", () => {
     expect(ledger(path).lines).toEqual(["long success - 1"]);
   });
 
+  test("counts no call as lost while recording is switched off", async () => {
+    using directory = temporaryDirectory();
+    const off = service(directory.file("a.db"), { enabled: false });
+    expect(off.open()).toBeUndefined();
+    off.missed();
+    expect(off.state).toMatchObject({ isRecording: false, unrecorded: 0, error: undefined });
+    await off.shutdown();
+  });
+
   test("looks again after one second at a file that could not be opened, not before", async () => {
     using directory = temporaryDirectory();
     const path = directory.file("a.db");
