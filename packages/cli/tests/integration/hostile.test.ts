@@ -32,12 +32,12 @@ afterAll(() => {
 /** All but line ends. */
 const FORBIDDEN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 
-// oxlint-disable-next-line no-control-regex -- What is looked for.
+// oxlint-disable-next-line no-control-regex -- The test searches for control characters.
 const OWN_COLOURS = new RegExp("\u001B\\[(?:1|2|22|31|32|33|39)m", "g");
-// oxlint-disable-next-line no-control-regex -- As above.
+// oxlint-disable-next-line no-control-regex -- The test searches for control characters.
 const RED_WITHIN = new RegExp("x\u001B\\[31m", "u");
 /** Up and clear: its last lines are drawn again. */
-// oxlint-disable-next-line no-control-regex -- What is looked for.
+// oxlint-disable-next-line no-control-regex -- The test searches for control characters.
 const REDRAWN = new RegExp("\u001B\\[(?:\\d+A|J)", "g");
 
 function expectHarmless(what: unknown, ...texts: readonly string[]): void {

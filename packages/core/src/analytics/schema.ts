@@ -124,7 +124,7 @@ export const toolDefinitions = sqliteTable("tool_definitions", {
   definition: text("definition", { mode: "json" }).notNull(),
   /** Size of the definition as JSON in UTF-8. */
   bytes: integer("bytes").notNull(),
-  /** Tokens that the definition takes in a model's context while it is listed. */
+  /** Tokens of the model's context that the definition uses. */
   tokens: integer("tokens").notNull(),
   tokenMethod: text("token_method").notNull(),
   firstSeenAt: integer("first_seen_at_ms").notNull(),

@@ -46,7 +46,7 @@ export interface InstrumentOptions extends Omit<TelemetryConfig, "writer"> {
 }
 
 /**
- * What is recorded: the kind of target that was passed to `instrument`; `process` for `@toolmeter/mcp/auto`; `command`
+ * The kind of target: that of the object passed to `instrument`; `process` for `@toolmeter/mcp/auto`; `command`
  * and `url` for a server that `toolmeter record` runs or calls.
  */
 export type TargetName = TargetKind | "command" | "process" | "url";

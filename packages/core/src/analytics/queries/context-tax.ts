@@ -2,7 +2,7 @@ import { type CallFilter, SERVER_NAME, fromCalls, fromSessions } from "./filter.
 import { matchesPatterns } from "./pattern.ts";
 import { type QuerySource, all } from "./source.ts";
 
-/** The tokens that a tool's definition takes in the contexts of its clients, and how often the tool is used. */
+/** The context tokens that a tool's definition used, and how often the tool was called. */
 export interface ContextTax {
   readonly toolName: string;
   readonly serverName: string | null;

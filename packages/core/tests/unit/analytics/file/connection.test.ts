@@ -5,7 +5,7 @@ import { openConnection } from "../../../../src/analytics/file/connection.ts";
 import { SCHEMA_VERSION, migrate } from "../../../../src/analytics/file/migrations.ts";
 import { temporaryDirectory } from "@toolmeter/testing/temporary-directory";
 
-/** More reads than identifying a file takes. */
+/** More reads than are needed to identify a file. */
 const READS = 12;
 
 /**
